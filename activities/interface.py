@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What workflows may ask for: names and shapes only. Keeping a promise twice is harmless."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from datetime import date
+from uuid import UUID
+
+from temporalio import activity
+
+from models.case import Case
+from models.clocks import Rules
+from models.commands import Receive
+from models.events import Event
+from models.messages import Code, Message
+
+WORKFLOW_TYPE_COMPLAINT = "complaint"
+WORKFLOW_TYPE_ROOT_CAUSE = "root-cause"
+
+
+class CaseAddress(Message):
+    """Which case: all that a complaint's workflow is started with."""
+
+    agency: Code
+    case_id: UUID
+
+
+class Loaded(Message):
+    """A case as the record has it."""
+
+    case: Case
+    rules: Rules
+    opening: Receive | None = None
+    """How to open the case of a bare receipt."""
+
+
+class Batch(Message):
+    """The next events of a case, as decided by its workflow."""
+
+    agency: Code
+    case_id: UUID
+    events: tuple[Event, ...]
+
+
+class Recorded(Message):
+    """What the record answers. With nothing in it, the batch was appended as it was sent."""
+
+    held: tuple[Event, ...] = ()
+    """Everything the record already held from the batch's first sequence on: the truth, to be adopted."""
+    earlier: tuple[Event, ...] = ()
+    """Events before that which carry one of the batch's keys: those commands have their answer."""
+
+    @property
+    def was_appended(self) -> bool:
+        return not self.held and not self.earlier
+
+
+class CaseRecords(ABC):
+    """The record of one case."""
+
+    @activity.defn(name="load")
+    @abstractmethod
+    async def load(self, address: CaseAddress) -> Loaded:
+        """Return the case folded from its events, or the opening of a bare receipt."""
+
+    @activity.defn(name="record")
+    @abstractmethod
+    async def record(self, batch: Batch) -> Recorded:
+        """Append the batch in one transaction, or answer with what the record holds instead."""
+
+
+class RootCauseRun(Message):
+    """One look for recurring failures: an agency's cells as they were at the end of a day."""
+
+    agency: Code
+    as_of: date | None = None
+    """None: yesterday, by the agency's calendar, when the run begins."""
+
+
+class RootCauseOutcome(Message):
+    """What a run found."""
+
+    as_of: date
+    cells: int
+    raised: tuple[UUID, ...] = ()
+    """Signals seen for the first time."""
+    seen_again: tuple[UUID, ...] = ()
+    inputs_hash: str
+
+
+class RootCauses(ABC):
+    """The weekly look for recurring process failures."""
+
+    @activity.defn(name="flag_recurring_failures")
+    @abstractmethod
+    async def flag_recurring_failures(self, run: RootCauseRun) -> RootCauseOutcome:
+        """Judge every cell of the agency as of a day and store the signals; the same inputs give the same answer."""

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counts as differences: what a case adds to queues and weekly cells is a function of the case, so an event's deltas
+are what it adds after less what it added before. Nothing is ever counted by scanning.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal, TypeVar
+
+from models.case import Case
+from models.commands import ProcessFailure
+from models.terms import ClockName, State
+
+T = TypeVar("T")
+ON_THE_SPOT = timedelta(hours=12)
+"""An answer within this time of receipt was given on the same day, at the desk."""
+UNKNOWN = ""
+"""Stands in a cell for a service or office nobody has said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A weekly count: complaints with a cause or an intake category, by service, office and channel."""
+
+    measure: Literal["cause", "intake"]
+    code: str
+    service: str
+    office: str
+    channel: str
+    week: date
+    """The Monday of the week of receipt, in the agency's time zone."""
+
+
+def monday_of(day: date) -> date:
+    """Return the Monday of the day's week."""
+    return day - timedelta(days=day.weekday())
+
+
+def queues_of(case: Case) -> frozenset[str]:
+    """Return the names of the queues the case stands in."""
+    if case.state is State.NEW:
+        return frozenset()
+    queues = set()
+    if not case.state.is_final:
+        queues |= {"open", f"stage/{case.state.stage}"}
+        queues.add(f"team/{case.team}/open")
+        if case.owner:
+            queues.add(f"owner/{case.owner}/open")
+        if any(run.is_running and _is_late(case, run.name) for run in case.clocks):
+            queues |= {"late", f"team/{case.team}/late"}
+    if (event_id := case.receipt.event_id) is not None:
+        queues.add(f"event/{event_id}/taken_in")
+        if case.answered_at is not None and case.answered_at - case.counted_from <= ON_THE_SPOT:
+            queues.add(f"event/{event_id}/solved_on_the_spot")
+    return frozenset(queues)
+
+
+def cells_of(case: Case) -> Counter[Cell]:
+    """Return what the case adds to the weekly cells; nothing where the date of receipt is unknown."""
+    if case.received_on is None or case.state in {State.NEW, State.DUPLICATE}:
+        return Counter()
+    week = monday_of(case.received_on)
+    cells: Counter[Cell] = Counter()
+    for issue in case.issues:
+        service = issue.service or case.service or UNKNOWN
+        office = case.office or UNKNOWN
+        if issue.category:
+            cells[Cell("intake", issue.category, service, office, case.receipt.channel, week)] += 1
+        if isinstance(issue.cause, ProcessFailure):
+            cells[Cell("cause", issue.cause.failure, service, office, case.receipt.channel, week)] += 1
+    return cells
+
+
+def _is_late(case: Case, clock: ClockName) -> bool:
+    return any(noted.clock is clock and noted.is_missed for noted in case.deadlines)
+
+
+def changes(before: Counter[T], after: Counter[T]) -> list[tuple[T, int]]:
+    """Return what changed, as (what, +n or -n)."""
+    differences = Counter(after)
+    differences.subtract(before)
+    return [(what, difference) for what, difference in differences.items() if difference]

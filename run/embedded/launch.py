@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Becomes another program that dies with its parent, under another account where asked.
+
+Run by path, with the standard library only: `python -I -S launch.py PARENT SIGNAL UID:GID|- PROGRAM ARGUMENT…`.
+
+The kernel forgets the death signal when a process changes its account, so the account comes first; and a parent that
+died before the signal was asked for is seen by asking who the parent is afterwards. Where there is no such signal
+(other kernels than Linux), the ledger of started processes finds the orphans at the next start.
+"""
+
+import ctypes
+import os
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Change account, ask for the death signal, and become the program. Never returns."""
+    parent, death_signal, account, *command = sys.argv[1:]
+    if account != "-":
+        user, group = (int(part) for part in account.split(":"))
+        os.setgroups([])
+        os.setgid(group)
+        os.setuid(user)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+    if os.getppid() != int(parent):
+        sys.exit("The process that started this one has gone.")
+    os.execv(command[0], command)  # noqa: S606 - becoming the program is the point, and there is no shell
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The relay: takes pending receipts and starts their workflows, never more than so many at once, yielding to intake."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+
+import psycopg
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from activities.pending import Claimed, PendingQueue
+from workflows.starting import start_case
+
+LOOK_EVERY = timedelta(seconds=2)
+"""How long the relay sleeps when nobody wakes it; NOTIFY wakes it at once."""
+RETRY_AFTER = timedelta(seconds=5)
+RUSH_PER_SECOND = 40
+"""With more receipts than this coming in, intake needs the machine: the relay goes on with one at a time."""
+_log = logging.getLogger(__name__)
+
+
+class Relay:
+    """Starts the workflows of pending receipts."""
+
+    def __init__(
+        self,
+        client: Client,
+        queue: PendingQueue,
+        *,
+        task_queue: str,
+        in_flight: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._queue = queue
+        self._task_queue = task_queue
+        self._in_flight = in_flight
+        self._clock = clock
+
+    async def run(self, wake: asyncio.Event) -> None:
+        """Relay until cancelled."""
+        while True:
+            wake.clear()
+            try:
+                while await self.relay_some():
+                    pass
+            except (psycopg.OperationalError, OSError) as problem:
+                _log.warning("the relay cannot reach the record (%s) and will try again", type(problem).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), LOOK_EVERY.total_seconds())
+
+    async def relay_some(self) -> int:
+        """Start the workflows of some pending receipts; return how many were claimed."""
+        now = self._clock()
+        rush = await self._queue.arrivals(now - timedelta(seconds=1), RUSH_PER_SECOND) >= RUSH_PER_SECOND
+        claimed = await self._queue.claim(1 if rush else self._in_flight, now)
+        started = await asyncio.gather(*(self._start(item) for item in claimed))
+        if done := [item.id for item, is_started in zip(claimed, started, strict=True) if is_started]:
+            await self._queue.strike(done)
+        if waiting := [item.id for item, is_started in zip(claimed, started, strict=True) if not is_started]:
+            await self._queue.put_back(waiting, self._clock() + RETRY_AFTER)
+            return 0
+        return len(claimed)
+
+    async def _start(self, item: Claimed) -> bool:
+        try:
+            await start_case(self._client, item.agency, item.id, task_queue=self._task_queue)
+        except (RPCError, OSError) as problem:
+            _log.warning("case %s is not started yet (%s)", item.id, type(problem).__name__)
+            return False
+        return True
+
+
+async def notifications(dsn: str, channels: dict[str, asyncio.Event]) -> None:
+    """Set a channel's event whenever PostgreSQL notifies it; reconnects for ever."""
+    while True:
+        try:
+            async for channel in _listen(dsn, tuple(channels)):
+                channels[channel].set()
+        except (psycopg.Error, OSError) as problem:
+            _log.info("waiting for notifications again (%s)", type(problem).__name__)
+            await asyncio.sleep(1)
+
+
+async def _listen(dsn: str, channels: tuple[str, ...]) -> AsyncIterator[str]:
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        for channel in channels:
+            await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+        async for notification in connection.notifies():
+            yield notification.channel

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings, read from the environment (PUTRIGHT_…), all checked at once.
+
+Nothing needs to be set to run the whole product on one machine: the record and the conductor are then started from
+the data folder. Setting `PUTRIGHT_DATABASE_URL` (or the worker's or the API's) means an external PostgreSQL, setting
+`PUTRIGHT_TEMPORAL_ADDRESS` an external Temporal; nothing embedded of that kind starts.
+"""
+
+import hashlib
+import ipaddress
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+import limits
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+PREFIX = "PUTRIGHT_"
+FOUND_OUT = {"has_embedded_database", "has_embedded_temporal"}
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+SECRET_BYTES = 32
+MASTER_KEY_SHAPE = re.compile(r"[0-9a-f]{64}")
+
+# The names of the database and its roles, wherever it stands; migrations make the last three.
+DATABASE = "putright"
+EMBEDDED_SUPERUSER = "postgres"
+WORKER_ROLE = "putright_worker"
+API_ROLE = "putright_api"
+REPORTING_ROLE = "putright_reporting"
+
+Need = Literal["database_url", "worker_database_url", "api_database_url"]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SettingsFaults(Exception):  # noqa: N818 - it is several faults, and says so
+    """What is wrong with the settings, one sentence for each fault."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class Settings(BaseModel):
+    """What this installation was told. Unset database and Temporal addresses are those of the embedded servers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    home: Path = Path("var")
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    public_url: str = ""
+
+    database_url: str = Field(default="", repr=False)
+    worker_database_url: str = Field(default="", repr=False)
+    api_database_url: str = Field(default="", repr=False)
+
+    temporal_address: str = ""
+    temporal_port: Port = 7233
+    temporal_ui_port: Port = 8233
+    temporal_namespace: str = "putright"
+    temporal_tls: bool = False
+    temporal_api_key: str = Field(default="", repr=False)
+    task_queue: str = "complaints"
+
+    master_key_file: Path = Path()
+    policy_folder: Path = PROJECT_FOLDER / "policy"
+    smtp_url: str = Field(default="", repr=False)
+    mail_from: str = "complaints@localhost"
+
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = Field(default="", repr=False)
+
+    # In the notation of the `limits` library. The public routes: filing, tracking, answering a question.
+    rate_limit_per_address: str = "30/minute"
+    rate_limit_in_total: str = "1200/minute"
+    # Beyond these the Temporal server slows for everybody, so the API answers 503 and the relay waits.
+    actions_in_flight: Annotated[int, Field(ge=1, le=200)] = 32
+    relay_in_flight: Annotated[int, Field(ge=1, le=200)] = 16
+
+    # Only where the embedded servers run as root: PostgreSQL refuses to, so it runs under this account, and in this
+    # folder when that account cannot reach the data folder.
+    account: str = "putright"
+    shared_folder: Path = Path("/var/lib/putright")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    # Not told but found out by load(): whether PostgreSQL and Temporal are those of the data folder.
+    has_embedded_database: bool = False
+    has_embedded_temporal: bool = False
+
+    @field_validator("home", "policy_folder", "shared_folder")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().absolute()
+
+    @field_validator("database_url", "worker_database_url", "api_database_url")
+    @classmethod
+    def _postgresql_by_psycopg(cls, url: str) -> str:
+        """Take any spelling of a PostgreSQL address and give the one SQLAlchemy reads, with the driver we use."""
+        if not url:
+            return url
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+            message = "must be an address like postgresql://role:password@host:5432/putright"
+            raise ValueError(message)
+        return f"postgresql+psycopg://{rest}"
+
+    @field_validator("temporal_address")
+    @classmethod
+    def _host_and_port(cls, address: str) -> str:
+        if address and not re.fullmatch(r"[^\s/:]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", address):
+            message = "must be host:port, for example temporal.example.gov:7233"
+            raise ValueError(message)
+        return address
+
+    @field_validator("public_url", "oidc_issuer")
+    @classmethod
+    def _web_address(cls, url: str) -> str:
+        if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc):
+            message = "must be a web address beginning with https:// (or http:// on this machine)"
+            raise ValueError(message)
+        return url.rstrip("/")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_address(cls, url: str) -> str:
+        if url and (urlsplit(url).scheme not in {"smtp", "smtps", "smtp+starttls"} or not urlsplit(url).hostname):
+            message = "must be like smtp://host:25, smtps://user:password@host:465 or smtp+starttls://…"
+            raise ValueError(message)
+        return url
+
+    @field_validator("rate_limit_per_address", "rate_limit_in_total")
+    @classmethod
+    def _rate(cls, rate: str) -> str:
+        try:
+            limits.parse(rate)
+        except ValueError as problem:
+            message = "must be a rate like 30/minute or 1000/hour"
+            raise ValueError(message) from problem
+        return rate
+
+    @model_validator(mode="after")
+    def _sign_in_is_whole(self) -> Self:
+        given = [bool(self.oidc_issuer), bool(self.oidc_client_id), bool(self.oidc_client_secret)]
+        if any(given) and not all(given):
+            message = "PUTRIGHT_OIDC_ISSUER, _CLIENT_ID and _CLIENT_SECRET belong together: set all three, or none."
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _only_one_port_each(self) -> Self:
+        if not self.temporal_address and len({self.port, self.temporal_port, self.temporal_ui_port}) < 3:  # noqa: PLR2004
+            message = "PUTRIGHT_PORT, PUTRIGHT_TEMPORAL_PORT and PUTRIGHT_TEMPORAL_UI_PORT must differ."
+            raise ValueError(message)
+        return self
+
+    @classmethod
+    def load(cls, needs: Iterable[Need] = (), *, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Return the settings, or raise SettingsFaults with every fault at once.
+
+        `needs` names the database addresses that the caller cannot do without; they matter only where the database
+        is an external one, for the embedded one's are known. `environment` is the process's own unless given.
+        """
+        given = os.environ if environment is None else environment
+        told = cls.model_fields.keys() - FOUND_OUT
+        values = {name: given[PREFIX + name.upper()] for name in told if given.get(PREFIX + name.upper())}
+        faults = _unknown(given, told)
+        try:
+            settings = cls.model_validate(values).with_embedded_addresses()
+        except ValidationError as problem:
+            raise SettingsFaults([*faults, *_sentences(problem)]) from problem
+        faults += [
+            f"PUTRIGHT_{need.upper()} is not set. The database is an external one, so this program needs it."
+            for need in needs
+            if not getattr(settings, need)
+        ]
+        if faults:
+            raise SettingsFaults(faults)
+        return settings
+
+    @property
+    def may_sign_anyone_in(self) -> bool:
+        """Whether the local sign-in provider may start: everything embedded, on this machine only."""
+        loopback = self.host == "localhost" or (_is_address(self.host) and ipaddress.ip_address(self.host).is_loopback)
+        return loopback and self.has_embedded_database and self.has_embedded_temporal and not self.oidc_issuer
+
+    @property
+    def socket_folder(self) -> Path:
+        """Where the embedded PostgreSQL listens: a path of its own per data folder, short as sockets demand."""
+        return Path("/tmp", f"putright-{hashlib.sha256(str(self.home).encode()).hexdigest()[:12]}")  # noqa: S108 - made 0700 and its owner checked
+
+    @property
+    def temporal_ui_url(self) -> str:
+        """Where Temporal's own pages are, or nothing where Temporal is an external one."""
+        return f"http://127.0.0.1:{self.temporal_ui_port}" if self.has_embedded_temporal else ""
+
+    def with_embedded_addresses(self) -> "Settings":
+        """Return these settings with every address filled in that the embedded servers give."""
+        filled: dict[str, object] = {}
+        if not any((self.database_url, self.worker_database_url, self.api_database_url)):
+            filled["has_embedded_database"] = True
+            for name, role in (
+                ("database_url", EMBEDDED_SUPERUSER),
+                ("worker_database_url", WORKER_ROLE),
+                ("api_database_url", API_ROLE),
+            ):
+                filled[name] = database_url_by_socket(self.socket_folder, role=role)
+        if not self.temporal_address:
+            filled["has_embedded_temporal"] = True
+            filled["temporal_address"] = f"127.0.0.1:{self.temporal_port}"
+        if not self.public_url:
+            filled["public_url"] = f"http://{self.host}:{self.port}"
+        if self.master_key_file == Path():
+            filled["master_key_file"] = self.home / "secrets" / "master.key"
+        return self.model_copy(update=filled)
+
+    def make_master_key(self) -> None:
+        """Write a new random master key unless there is one. Raises SettingsFaults when the folder refuses it."""
+        try:
+            self.master_key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.master_key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return
+        except OSError as problem:
+            sentence = f"The master key cannot be written to {self.master_key_file}: {problem.strerror}."
+            raise SettingsFaults([sentence]) from problem
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(SECRET_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def derived_secret(self, label: str) -> bytes:
+        """Return the 32-byte secret for one use, named by `label`; the same key and label give the same secret.
+
+        HKDF-SHA256 (RFC 5869) over the master key, so that one file to keep safe serves every use and no use's
+        secret tells another's. Raises SettingsFaults when the key is missing or is not 64 hexadecimal digits.
+        """
+        try:
+            text = self.master_key_file.read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise SettingsFaults(
+                [f"The master key cannot be read from {self.master_key_file}: {problem}."]
+            ) from problem
+        if not MASTER_KEY_SHAPE.fullmatch(text):
+            raise SettingsFaults([f"{self.master_key_file} must hold one line of 64 hexadecimal digits (0-9, a-f)."])
+        kdf = HKDF(algorithm=SHA256(), length=SECRET_BYTES, salt=None, info=f"putright/{label}".encode())
+        return kdf.derive(bytes.fromhex(text))
+
+
+def database_url_by_socket(socket_folder: Path, *, role: str, database: str = DATABASE) -> str:
+    """Return SQLAlchemy's address of a database reached through a Unix socket."""
+    return f"postgresql+psycopg://{role}@/{database}?host={socket_folder}"
+
+
+def libpq_url(database_url: str) -> str:
+    """Return the same address as psycopg and PostgreSQL's own tools read it, without SQLAlchemy's driver name."""
+    return database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _unknown(environment: Mapping[str, str], fields: Iterable[str]) -> list[str]:
+    """Return a sentence for each variable that looks like ours and is none: most likely a misspelling."""
+    known = {PREFIX + field.upper() for field in fields}
+    sentences = []
+    for name in sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
+        near = get_close_matches(name, known, n=1)
+        sentences.append(f"{name} is not a setting of Putright." + (f" Did you mean {near[0]}?" if near else ""))
+    return sentences
+
+
+def _sentences(problem: ValidationError) -> list[str]:
+    """Return one sentence per fault; the value is left out, for it may be a secret."""
+    sentences = []
+    for fault in problem.errors(include_url=False, include_context=False, include_input=False):
+        text = fault["msg"].removeprefix("Value error, ")
+        name = PREFIX + str(fault["loc"][0]).upper() if fault["loc"] else ""
+        sentence = f"{name}: {text}" if name else text
+        sentences.append(sentence if sentence.endswith(".") else f"{sentence}.")
+    return sentences

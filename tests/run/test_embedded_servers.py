@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servers that come with the product are the ones we say, keep what they are given, and listen to nobody else."""
+
+import os
+from pathlib import Path
+
+import psycopg
+from temporalio.client import Client
+
+from run.embedded import temporal
+from tests.servers import PostgresServer, TemporalServer, embedded_postgres, temporal_dev_server
+
+
+def test_the_record_is_kept_by_postgresql_18_with_nothing_left_to_chance(postgres_server: PostgresServer) -> None:
+    with psycopg.connect(postgres_server.dsn()) as connection:
+        settings: dict[str, str] = dict(connection.execute("SELECT name, setting FROM pg_settings").fetchall())
+
+    assert settings["server_version_num"].startswith("18")
+    assert {settings[name] for name in ("fsync", "synchronous_commit", "full_page_writes", "data_checksums")} == {"on"}
+    assert (settings["jit"], settings["listen_addresses"], settings["max_connections"]) == ("off", "", "200")
+    assert (settings["TimeZone"], settings["server_encoding"]) == ("UTC", "UTF8")
+
+
+def test_nobody_else_can_enter_the_data_or_the_socket(postgres_server: PostgresServer) -> None:
+    place = postgres_server.server.place
+
+    for folder in (place.folder, place.data, place.socket_folder):
+        assert folder.stat().st_mode & 0o077 == 0
+        assert folder.stat().st_uid == (place.account.user_id if place.account else os.geteuid())
+
+
+def test_postgresql_never_runs_as_root(postgres_server: PostgresServer) -> None:
+    owner = Path(f"/proc/{postgres_server.child.pid}").stat().st_uid
+
+    assert owner != 0
+
+
+def test_what_was_committed_is_there_after_the_server_was_killed() -> None:
+    with embedded_postgres() as server:
+        with psycopg.connect(server.dsn(), autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
+
+        server.kill()
+        server.start_again()
+
+        with psycopg.connect(server.dsn()) as connection:
+            assert connection.execute("SELECT number FROM kept").fetchall() == [(7,)]
+
+
+def test_a_server_left_over_by_a_killed_start_is_ended_before_the_next(postgres_server: PostgresServer) -> None:
+    left_over = postgres_server.child
+
+    postgres_server.start_again()
+
+    assert left_over.ended() is not None
+    assert postgres_server.server.is_ready()
+
+
+def test_a_database_made_from_a_template_holds_what_the_template_holds(postgres_server: PostgresServer) -> None:
+    template = postgres_server.new_database()
+    with psycopg.connect(postgres_server.dsn(database=template), autocommit=True) as connection:
+        connection.execute("CREATE TABLE held (number int)")
+
+    copy = postgres_server.new_database(template=template)
+
+    with psycopg.connect(postgres_server.dsn(database=copy)) as connection:
+        assert connection.execute("SELECT count(*) FROM held").fetchall() == [(0,)]
+    for name in (copy, template):
+        postgres_server.drop_database(name)
+
+
+async def test_temporal_has_the_namespace_the_search_attributes_and_loopback_only(
+    temporal_server: TemporalServer,
+) -> None:
+    client = await Client.connect(temporal_server.address, namespace=temporal_server.namespace)
+
+    # An attribute that the server does not know would make the query an error.
+    found = await client.count_workflows("Agency = 'x' AND Stage = 'Intake' AND State = 'received'")
+    assert found.count == 0
+    assert not temporal.is_listening(temporal_server.server.port, host="127.0.0.2")
+
+
+async def test_temporal_on_a_file_remembers_its_workflows_and_its_retention_after_a_kill() -> None:
+    with temporal_dev_server(on_file=True) as server:
+        server.server.keep_closed_workflows()
+        client = await Client.connect(server.address, namespace=server.namespace)
+        await client.start_workflow("Kept", id="kept", task_queue="nobody")
+
+        server.kill()
+        server.start_again()
+
+        again = await Client.connect(server.address, namespace=server.namespace)
+        described = await again.get_workflow_handle("kept").describe()
+        assert described.workflow_type == "Kept"
+        assert "168h" in temporal.ask(server.address, "operator", "namespace", "describe", "-n", "putright").stdout

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One complaint, one workflow: alive from receipt until the time for a review is over.
+
+It is started with agency and case id only and loads the case from the record. A person's action is one update, `act`:
+decided and applied in one breath, answered when the one ordered writer has recorded it. The record wins: where it
+holds events the workflow does not know (a worker died between commit and completion), they are adopted, and what
+was pending is decided anew. Between actions the workflow sleeps on one timer until the next moment that matters.
+
+Its past is an API: read docs/how-to/change-a-workflow.md before adding, removing or reordering anything awaited here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.interface import WORKFLOW_TYPE_COMPLAINT, Batch, CaseAddress, CaseRecords, Loaded
+    from models import lifecycle
+    from models.case import Case
+    from models.clocks import Rules, next_moment, review_until
+    from models.commands import SYSTEM, Command, SendReceipt
+    from models.events import Event
+    from models.messages import Message
+    from models.refusals import KeyReused, Refused
+    from models.story import apply, fold
+    from models.terms import State
+    from workflows.options import RECORD_WITHIN, UNTIL_RECORDED
+
+RECEIPT_KEY = "send-receipt"
+
+
+class Answer(Message):
+    """What an action came to: the event that the record holds for it."""
+
+    sequence: int
+    state: State
+    at: datetime
+
+
+@dataclass(slots=True)
+class Pending:
+    """A command that is decided and applied, and not recorded yet."""
+
+    command: Command
+    event: Event
+
+
+@workflow.defn(name=WORKFLOW_TYPE_COMPLAINT, failure_exception_types=[Refused])
+class ComplaintWorkflow:
+    """A complaint's life."""
+
+    @workflow.init
+    def __init__(self, address: CaseAddress) -> None:
+        self.address = address
+        self.loaded: Loaded | None = None
+        self.recorded: Case | None = None
+        """The case as the record has it."""
+        self.case: Case | None = None
+        """The same with what is pending applied."""
+        self.pending: list[Pending] = []
+        self.answers: dict[str, Answer | Refused] = {}
+        self.asked: dict[str, bytes] = {}
+        self.alarm: asyncio.Task[None] | None = None
+        self.alarm_at = datetime.max.replace(tzinfo=UTC)
+
+    @workflow.run
+    async def run(self, address: CaseAddress) -> State:
+        """Live the complaint's life."""
+        await self.load()
+        while not self.is_over():
+            if self.pending:
+                await self.record_pending()
+            elif workflow.info().is_continue_as_new_suggested():
+                await self.continue_as_new_if_quiet()
+            else:
+                await self.wait_for_work_or_alarm()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self.the_case.state
+
+    @workflow.update
+    async def act(self, command: Command) -> Answer:
+        """Do what the command asks; answer when it is recorded, or refuse with the sentence why not."""
+        if self.case is None:
+            await workflow.wait_condition(lambda: self.case is not None)
+        if command.key not in self.asked:
+            self.decide_and_apply(command)
+        await workflow.wait_condition(lambda: command.key in self.answers)
+        answer = self.answers[command.key]
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
+
+    @act.validator
+    def check_act(self, command: Command) -> None:
+        """Refuse what the lifecycle refuses, without a trace in history."""
+        if (asked := self.asked.get(command.key)) is not None:
+            if asked != command.request_hash:
+                raise KeyReused("This key was used for another request; send a new key with a new request.")
+        elif self.case is not None:
+            lifecycle.decide(self.case, command, workflow.now())
+
+    @workflow.query
+    def current(self) -> Case | None:
+        """Return the case as the workflow has it; for support, pages read the record."""
+        return self.case
+
+    @property
+    def the_case(self) -> Case:
+        """The case, once loaded."""
+        assert self.case is not None
+        return self.case
+
+    @property
+    def rules(self) -> Rules:
+        """What clocks are computed by."""
+        assert self.loaded is not None
+        return self.loaded.rules
+
+    async def load(self) -> None:
+        """Load the case from the record; a bare receipt is opened, and receipted at once."""
+        self.loaded = await workflow.execute_local_activity_method(
+            CaseRecords.load, self.address, start_to_close_timeout=RECORD_WITHIN, retry_policy=UNTIL_RECORDED
+        )
+        self.recorded = self.case = self.loaded.case
+        if self.loaded.opening is not None:
+            self.decide_and_apply(self.loaded.opening)
+        if self.the_case.state is State.RECEIVED:
+            self.decide_and_apply(SendReceipt(actor=SYSTEM, key=RECEIPT_KEY))
+
+    def decide_and_apply(self, command: Command) -> None:
+        """Decide and apply with no await between: that is the only lock."""
+        event = lifecycle.decide(self.the_case, command, self.now())
+        self.case = apply(self.the_case, event)
+        self.asked[command.key] = command.request_hash
+        self.pending.append(Pending(command, event))
+
+    def now(self) -> datetime:
+        """Return the workflow's time, never earlier than the story so far."""
+        last_at = self.the_case.last_event_at
+        return workflow.now() if last_at is None else max(workflow.now(), last_at)
+
+    async def record_pending(self) -> None:
+        """Write what is pending, in order; adopt what the record holds instead."""
+        batch = tuple(pending.event for pending in self.pending)
+        recorded = await workflow.execute_local_activity_method(
+            CaseRecords.record,
+            Batch(agency=self.address.agency, case_id=self.address.case_id, events=batch),
+            start_to_close_timeout=RECORD_WITHIN,
+            retry_policy=UNTIL_RECORDED,
+        )
+        if recorded.was_appended:
+            self.settle(batch)
+        else:
+            self.settle(recorded.held, earlier=recorded.earlier)
+            self.decide_anew()
+
+    def settle(self, events: tuple[Event, ...], *, earlier: tuple[Event, ...] = ()) -> None:
+        """Take these events as recorded and answer their commands."""
+        assert self.recorded is not None
+        self.recorded = fold(self.recorded, events)
+        for event in (*earlier, *events):
+            self.asked[event.command.key] = event.command.request_hash
+            self.answers[event.command.key] = Answer(sequence=event.sequence, state=event.target, at=event.at)
+        self.pending = [pending for pending in self.pending if pending.command.key not in self.answers]
+
+    def decide_anew(self) -> None:
+        """Go on from what the record holds: commands that are not in it are decided again, in their order."""
+        waiting, self.pending, self.case = self.pending, [], self.recorded
+        for pending in waiting:
+            try:
+                self.decide_and_apply(pending.command)
+            except Refused as refused:
+                self.answers[pending.command.key] = refused
+
+    async def wait_for_work_or_alarm(self) -> None:
+        """Sleep until somebody asks for something, or the next warning, missed deadline or end is there."""
+        moment = next_moment(self.the_case, self.rules)
+        until = moment.at if moment else review_until(self.the_case, self.rules)
+        if moment is not None and moment.at <= self.now():
+            self.decide_and_apply(moment.command)
+            return
+        self.set_alarm(until)
+        await workflow.wait_condition(lambda: bool(self.pending) or self.alarm_has_rung())
+
+    def set_alarm(self, until: datetime | None) -> None:
+        """Re-arm the one timer if it would ring too late; one that rings early costs less than another timer."""
+        if self.alarm_has_rung():
+            self.alarm = None
+        if until is None or (self.alarm is not None and self.alarm_at <= until):
+            return
+        if self.alarm is not None:
+            self.alarm.cancel()
+        self.alarm_at = until
+        self.alarm = asyncio.create_task(workflow.sleep(max(until - workflow.now(), timedelta())))
+
+    def alarm_has_rung(self) -> bool:
+        """Return whether the timer is over."""
+        return self.alarm is not None and self.alarm.done()
+
+    def is_over(self) -> bool:
+        """Return whether nothing more can come: the case is closed, and the time for a review is past."""
+        if self.pending or not self.the_case.state.is_final:
+            return False
+        until = review_until(self.the_case, self.rules)
+        return until is None or until <= workflow.now()
+
+    async def continue_as_new_if_quiet(self) -> None:
+        """Go on with a fresh history; everything is in the record, so nothing but the address is carried over."""
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or bool(self.pending))
+        if not self.pending:
+            workflow.continue_as_new(self.address)

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Named time limits and retries of everything a workflow asks for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+RECORD_WITHIN = timedelta(seconds=8)
+"""One try of a local activity: below the server's ten seconds for a workflow task."""
+UNTIL_RECORDED = RetryPolicy(
+    initial_interval=timedelta(milliseconds=100), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
+)
+"""For ever: an accepted command is recorded, however long PostgreSQL is away."""
+ANALYSE_WITHIN = timedelta(minutes=30)
+ANALYSE_RETRIES = RetryPolicy(
+    initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=10), maximum_attempts=20
+)
