@@ -39,7 +39,8 @@ SHARE_PRIOR_COMPLAINTS = 0.5
 FEWEST_PARTIES_TO_AN_OUTBREAK = 3
 """Below so many complaints a week is never down-weighted: in sparse cells two are no outbreak, only skewness."""
 GAP_OF_SHORT_HISTORIES = 4
-ROUNDS_OF_REWEIGHTING = 4
+ROUNDS_OF_REWEIGHTING = 5
+MEDIAN_OF_A_SQUARED_NORMAL = 0.4549
 STEPS_PER_ROUND = 6
 LONGEST_STEP = 2.0
 
@@ -213,7 +214,7 @@ def _fit_regressions(
     weights = live.astype(np.float64)
     dispersion = np.ones(len(past))
     information = np.broadcast_to(precision, (len(past), terms, terms))
-    for _ in range(ROUNDS_OF_REWEIGHTING):
+    for round_number in range(ROUNDS_OF_REWEIGHTING):
         for _ in range(STEPS_PER_ROUND):
             mean = _means(coefficients, design)
             worth = weights / dispersion[:, None]
@@ -222,7 +223,10 @@ def _fit_regressions(
             step = np.linalg.solve(information, score[:, :, None])[:, :, 0]
             coefficients += np.clip(step, -LONGEST_STEP, LONGEST_STEP)
         mean = _means(coefficients, design)
-        dispersion = _dispersion(past, mean, weights, levels, terms)
+        if round_number == 0:
+            dispersion = _first_guess_of_dispersion(past, mean)
+        else:
+            dispersion = _dispersion(past, mean, weights, levels, terms)
         weights = live * _outbreak_weights(past, mean, dispersion)
     return _Fit(coefficients, np.asarray(np.linalg.inv(information), dtype=np.float64), dispersion)
 
@@ -243,6 +247,16 @@ def _outbreak_weights(past: FloatArray, mean: FloatArray, dispersion: FloatArray
     weights = np.ones_like(past)
     weights[candidate] = (ANSCOMBE_LIMIT / np.maximum(residual, ANSCOMBE_LIMIT)) ** 2
     return weights
+
+
+def _first_guess_of_dispersion(past: FloatArray, mean: FloatArray) -> FloatArray:
+    """Return variance over mean per cell, at least 1, from the median squared residual, which no outbreak can raise.
+
+    An outbreak would hide behind the dispersion that it inflates itself. A little low for skewed counts; the next
+    rounds correct that.
+    """
+    median = np.median((past - mean) ** 2 / mean, axis=1)
+    return np.asarray(np.maximum(median / MEDIAN_OF_A_SQUARED_NORMAL, 1.0), dtype=np.float64)
 
 
 def _dispersion(past: FloatArray, mean: FloatArray, weights: FloatArray, levels: IntArray, terms: int) -> FloatArray:
@@ -305,11 +319,14 @@ def _fit_shares(
     whole = table.expected[parent, : past.shape[1]]
     prior_exposure = SHARE_PRIOR_COMPLAINTS * (_sibling_counts(parent, levels[group]) + 1.0)
     y, weights = past[group], live[group].astype(np.float64)
-    for _ in range(ROUNDS_OF_REWEIGHTING):
+    for round_number in range(ROUNDS_OF_REWEIGHTING):
         seen = SHARE_PRIOR_COMPLAINTS + (weights * y).sum(axis=1)
         share = seen / (prior_exposure + (weights * whole).sum(axis=1))
         mean = share[:, None] * whole
-        dispersion = _dispersion(y, mean, weights, levels[group], 1)
+        if round_number == 0:
+            dispersion = _first_guess_of_dispersion(y, mean)
+        else:
+            dispersion = _dispersion(y, mean, weights, levels[group], 1)
         weights = live[group] * _outbreak_weights(y, mean, dispersion)
     table.expected[group] = share[:, None] * table.expected[parent]
     table.dispersion[group] = dispersion

@@ -73,6 +73,15 @@ class Cell:
             )
         )
 
+    def meet(self, other: "Cell") -> "Cell":
+        """Return the cell of what belongs to both; meaningful only where they overlap."""
+        return Cell(
+            family=self.family or other.family,
+            failure=self.failure or other.failure,
+            service=self.service or other.service,
+            office=self.office or other.office,
+        )
+
 
 Fields = tuple[str, ...]
 

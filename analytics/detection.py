@@ -17,10 +17,12 @@ from analytics.baseline import WEEKS_PER_YEAR, Baseline, BaselineSettings, basel
 from analytics.cube import EVERYTHING, Cell, CellCounts
 from analytics.folding import fold
 from analytics.multiplicity import tree_benjamini_hochberg
-from analytics.tails import WindowScores, smallest_p_over_windows, threshold_count
+from analytics.tails import WindowScores, smallest_p_over_windows, tail_probability, threshold_count
 
 METHOD = "harmonic-nb/1"
 """Changed whenever the same inputs may give another answer; part of the inputs' hash."""
+SHARE_THAT_EXPLAINS = 0.8
+"""A narrower cell that holds this share of a broader cell's excess explains it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,36 @@ class Scores:
     q_values: FloatArray
     baseline: Baseline
 
+    def expected_and_spread(self, cell: int, window: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the expectation, dispersion and relative variance of one cell and window, as arrays of one."""
+        return (
+            self.expected[cell, window : window + 1],
+            self.baseline.dispersion[cell : cell + 1],
+            self.baseline.relative_variance[cell, window : window + 1],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What folding asks, answered from the scores."""
+
+    scored: Scores
+    false_alarm_rate: float
+
+    def excess(self, cell: int, window_of: int) -> float:
+        window = self.scored.scores.window[window_of]
+        return float(self.scored.observed[cell, window] - self.scored.expected[cell, window])
+
+    def explains(self, excess: float, of: int) -> bool:
+        """Whether the excess is most of the cell's own, or the cell without it would be nothing unusual."""
+        if excess >= SHARE_THAT_EXPLAINS * self.excess(of, of):
+            return True
+        window = int(self.scored.scores.window[of])
+        remaining = np.ceil(self.scored.observed[of, window : window + 1] - excess)
+        return bool(
+            tail_probability(remaining, *self.scored.expected_and_spread(of, window))[0] > self.false_alarm_rate
+        )
+
 
 def detect(counts: CellCounts, *, as_of_week: int, settings: DetectionSettings) -> tuple[Finding, ...]:
     """Return the findings of the week, the least likely first; none while the history is too short to judge by.
@@ -128,12 +160,12 @@ def detect(counts: CellCounts, *, as_of_week: int, settings: DetectionSettings) 
     p_values = scored.scores.p_value
     is_unusual = (scored.q_values <= settings.false_discovery_rate) & (p_values <= settings.false_alarm_rate)
     unusual = [int(index) for index in np.flatnonzero(is_unusual)]
-    excess = scored.observed - scored.expected
-
-    def excess_within(cell: int, other: int) -> float:
-        return float(excess[cell, scored.scores.window[other]])
-
-    heads = fold(unusual, counts.cells, excess_within)
+    heads = fold(
+        unusual,
+        counts.cells,
+        {cell: index for index, cell in enumerate(counts.cells)},
+        _Evidence(scored, settings.false_alarm_rate),
+    )
     findings = [
         _finding(counts, looked_at, scored, head, members, as_of_week, settings) for head, members in heads.items()
     ]
@@ -214,13 +246,7 @@ def _finding(
 ) -> Finding:
     """Return the finding told by cell `head`."""
     window = int(scored.scores.window[head])
-    expected = scored.expected[head, window]
-    threshold = threshold_count(
-        scored.expected[head, window : window + 1],
-        scored.baseline.dispersion[head : head + 1],
-        scored.baseline.relative_variance[head, window : window + 1],
-        false_alarm_rate=settings.false_alarm_rate,
-    )
+    threshold = threshold_count(*scored.expected_and_spread(head, window), false_alarm_rate=settings.false_alarm_rate)
     return Finding(
         cell=counts.cells[head],
         members=tuple(sorted(counts.cells[member] for member in members)),
@@ -228,7 +254,7 @@ def _finding(
         window_weeks=scored.windows[window],
         began_week=as_of_week - _weeks_under_way(looked_at[head], scored.baseline, head, scored.windows[window]) + 1,
         observed_count=int(scored.observed[head, window]),
-        expected_count=float(expected),
+        expected_count=float(scored.expected[head, window]),
         threshold_count=int(threshold[0]),
         p_value=float(scored.scores.p_value[head]),
         q_value=float(scored.q_values[head]),

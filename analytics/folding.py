@@ -2,61 +2,78 @@
 """One failure, one finding: which of the unusual cells tells the story, and which only repeat it.
 
 A failure at one office raises the counts of every cell that contains it. Kept as the head is the narrowest cell that
-explains at least four fifths of the broader cell's excess; where no single narrower cell does, the broader cell is the
-story and the narrower ones are its members.
+explains the broader cell's excess; where no single narrower cell does, the broader cell is the story and the narrower
+ones are its members.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from analytics.cube import Cell
 
-SHARE_THAT_EXPLAINS = 0.8
 
-ExcessWithin = Callable[[int, int], float]
-"""The excess of the first cell over the window in which the second was most unusual, in complaints."""
+class Evidence(Protocol):
+    """What folding asks about cells, by index; excesses are in complaints."""
+
+    def excess(self, cell: int, window_of: int) -> float:
+        """Return the excess of `cell` over the window in which `window_of` was most unusual."""
+        ...
+
+    def explains(self, excess: float, of: int) -> bool:
+        """Whether an excess found elsewhere leaves too little of the excess of `of` to be a story of its own."""
+        ...
 
 
-def fold(unusual: Sequence[int], cells: Sequence[Cell], excess_within: ExcessWithin) -> dict[int, list[int]]:
-    """Return the heads among the `unusual` cells (indices) with their members, the head itself left out.
+Folded = dict[int, list[int]]
+"""Heads with their members, the head itself left out."""
+
+
+def fold(unusual: Sequence[int], cells: Sequence[Cell], index_of: Mapping[Cell, int], evidence: Evidence) -> Folded:
+    """Return the heads among the `unusual` cells (indices) with their members; `index_of` finds any cell of the cube.
 
     Narrow cells are taken before broad ones, so that each broad cell meets the stories already told within it.
     """
-    folded: dict[int, list[int]] = {}
+    folded: Folded = {}
     for index in sorted(unusual, key=lambda i: (cells[i].breadth, cells[i])):
-        inside = [head for head in folded if cells[index].contains(cells[head])]
-        explained = {head: excess_within(head, index) for head in inside}
-        whole = excess_within(index, index)
+        inside = {head: evidence.excess(head, index) for head in folded if cells[index].contains(cells[head])}
         if not inside:
             folded[index] = []
             continue
-        largest = max(inside, key=lambda head: (explained[head], -head))
-        if explained[largest] >= SHARE_THAT_EXPLAINS * whole:
+        largest = max(inside, key=lambda head: (inside[head], -head))
+        if evidence.explains(inside[largest], index):
             folded[largest].append(index)
-        elif cells[index].failure or sum(explained.values()) < SHARE_THAT_EXPLAINS * whole:
-            _absorb(folded, index, inside)
+        elif cells[index].failure or not evidence.explains(sum(inside.values()), index):
+            _absorb(folded, index, list(inside))
         else:
             # Several failures together explain their family's excess: each is a story of its own.
             folded[largest].append(index)
-    _join_overlapping(folded, cells, excess_within)
+    _join_overlapping(folded, cells, index_of, evidence)
     return folded
 
 
-def _absorb(folded: dict[int, list[int]], head: int, others: list[int]) -> None:
+def _absorb(folded: Folded, head: int, others: list[int]) -> None:
     """Make `others` and their members members of `head`."""
     members = folded.setdefault(head, [])
     for other in others:
         members += [other, *folded.pop(other)]
 
 
-def _join_overlapping(folded: dict[int, list[int]], cells: Sequence[Cell], excess_within: ExcessWithin) -> None:
-    """Join heads of the same failure that overlap, such as its service and its office: one failure, one finding."""
-    by_excess = sorted(folded, key=lambda head: (-excess_within(head, head), head))
+def _join_overlapping(folded: Folded, cells: Sequence[Cell], index_of: Mapping[Cell, int], evidence: Evidence) -> None:
+    """Join heads that overlap without one containing the other, such as a failure and its family at one office.
+
+    The head with the larger excess takes the other in when both name the same failure, or when what they have in common
+    explains the other.
+    """
+    by_excess = sorted(folded, key=lambda head: (-evidence.excess(head, head), head))
     for position, head in enumerate(by_excess):
-        if head not in folded or not cells[head].failure:
+        if head not in folded:
             continue
-        rivals = [
-            other
-            for other in by_excess[position + 1 :]
-            if other in folded and cells[other].failure == cells[head].failure and cells[other].overlaps(cells[head])
-        ]
+        rivals = []
+        for other in by_excess[position + 1 :]:
+            if other not in folded or not cells[head].overlaps(cells[other]):
+                continue
+            common = index_of.get(cells[head].meet(cells[other]))
+            is_same_failure = bool(cells[head].failure) and cells[head].failure == cells[other].failure
+            if is_same_failure or (common is not None and evidence.explains(evidence.excess(common, other), other)):
+                rivals.append(other)
         _absorb(folded, head, rivals)

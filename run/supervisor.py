@@ -317,6 +317,9 @@ class Supervisor:
             if kept.child.ended() is None and not kept.child.stop():
                 self._say(f"{kept.program.name} did not stop in {kept.program.stop_within_seconds:g} s and was killed.")
         self._ledger.write([])
+        # Not empty means that a server of another start uses it; then it is theirs.
+        with contextlib.suppress(OSError):
+            self._settings.socket_folder.rmdir()
 
 
 def _can_listen(host: str, port: int) -> bool:

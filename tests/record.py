@@ -51,8 +51,11 @@ def a_submission(**facts: object) -> Submission:
 
 
 async def take_in(engine: AsyncEngine, submission: Submission) -> Accepted:
-    """Accept a complaint."""
-    return await accept(engine, intake_of(submission, submission.received_at or datetime.now(UTC), WRAPPING_KEY))
+    """Accept a complaint: one that somebody sends is received in this moment, an imported one was some time ago."""
+    is_older = submission.is_imported or submission.received_at is None
+    accepted_at = datetime.now(UTC) if is_older else submission.received_at
+    assert accepted_at is not None
+    return await accept(engine, intake_of(submission, accepted_at, WRAPPING_KEY))
 
 
 async def accepted(record: Record, **facts: object) -> CaseAddress:

@@ -90,7 +90,7 @@ def place_for(settings: Settings) -> PostgresPlace:
         folder = settings.home / "postgres"
     else:
         folder = settings.shared_folder / hashlib.sha256(str(settings.home).encode()).hexdigest()[:16]
-        _open_shared_folder(settings.shared_folder, account)
+        open_shared_folder(settings.shared_folder, account)
         note.write_text(f"{folder}\n", "utf-8")
     place = PostgresPlace(folder, settings.socket_folder, programs_for(account, settings.shared_folder), account)
     own(place.folder, account)
@@ -103,17 +103,25 @@ def programs_for(account: Account | None, shared_folder: Path) -> Path:
     installed = _installed()
     if account is None or (can_pass(account, installed / "bin") and can_read(account, installed / "bin" / "postgres")):
         return installed / "bin"
-    _open_shared_folder(shared_folder, account)
+    open_shared_folder(shared_folder, account)
     copy = shared_folder / f"postgresql-{MAJOR_VERSION}-{importlib.metadata.version(WHEEL)}"
     if not copy.exists():
         unfinished = shared_folder / f"unfinished-{os.getpid()}"
-        shutil.copytree(installed, unfinished, symlinks=True)
+        # The programs look for their libraries beside the wheel's package, so the copy keeps that shape.
+        for part in (installed, *_libraries(installed)):
+            shutil.copytree(part, unfinished / part.relative_to(installed.parent.parent), symlinks=True)
         try:
             unfinished.rename(copy)
         except OSError:
             # Another start was quicker; its copy is as good.
             shutil.rmtree(unfinished)
-    return copy / "bin"
+    return copy / installed.relative_to(installed.parent.parent) / "bin"
+
+
+def _libraries(installed: Path) -> list[Path]:
+    """Return the folders of shared libraries that the wheel carries for its programs (Linux's or macOS's)."""
+    package = installed.parent
+    return [folder for folder in (package.with_name(f"{package.name}.libs"), package / ".dylibs") if folder.is_dir()]
 
 
 def _installed() -> Path:
@@ -127,7 +135,8 @@ def _installed() -> Path:
     return installed
 
 
-def _open_shared_folder(folder: Path, account: Account) -> None:
+def open_shared_folder(folder: Path, account: Account) -> None:
+    """Make the folder for things of another account than root's, or raise CannotStart when it could not reach it."""
     advice = (
         "Name a folder in PUTRIGHT_SHARED_FOLDER that every account may pass through, or start as an ordinary user."
     )

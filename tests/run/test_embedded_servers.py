@@ -2,13 +2,17 @@
 """The servers that come with the product are the ones we say, keep what they are given, and listen to nobody else."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import psycopg
+import pytest
 from temporalio.client import Client
 
-from run.embedded import temporal
-from tests.servers import PostgresServer, TemporalServer, embedded_postgres, temporal_dev_server
+from run.embedded import postgres, temporal
+from run.embedded.accounts import Account
+from run.embedded.processes import CannotStart
+from tests.servers import PostgresServer, TemporalServer, embedded_postgres, temporal_dev_server, temporary_folder
 
 
 def test_the_record_is_kept_by_postgresql_18_with_nothing_left_to_chance(postgres_server: PostgresServer) -> None:
@@ -93,3 +97,39 @@ async def test_temporal_on_a_file_remembers_its_workflows_and_its_retention_afte
         described = await again.get_workflow_handle("kept").describe()
         assert described.workflow_type == "Kept"
         assert "168h" in temporal.ask(server.address, "operator", "namespace", "describe", "-n", "putright").stdout
+
+
+def test_a_copy_of_the_programs_works_as_well_where_the_account_cannot_reach_the_installed_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = Account("somebody", os.geteuid(), os.getegid())
+    monkeypatch.setattr(postgres, "can_read", lambda _account, _path: False)
+
+    with temporary_folder() as shared:
+        programs = [postgres.programs_for(account, shared) for _ in range(2)]
+
+        assert programs[0] == programs[1]
+        assert programs[0].is_relative_to(shared)
+        for name in ("initdb", "postgres"):
+            answer = subprocess.run([programs[0] / name, "--version"], capture_output=True, text=True, check=True)
+            assert "(PostgreSQL) 18." in answer.stdout
+        assert [folder.name for folder in shared.iterdir()] == [programs[0].relative_to(shared).parts[0]]
+
+
+def test_a_place_that_nobody_may_pass_through_is_refused_with_advice() -> None:
+    nobody = Account("nobody", 65534, 65534)
+    with temporary_folder() as folder:
+        folder.chmod(0o700)
+
+        with pytest.raises(CannotStart, match="PUTRIGHT_SHARED_FOLDER"):
+            postgres.open_shared_folder(folder / "shared", nobody)
+
+
+def test_a_folder_of_somebody_else_is_never_taken_over() -> None:
+    somebody_else = Account("somebody else", os.geteuid() + 1, os.getegid())
+    with temporary_folder() as folder:
+        taken = folder / "postgres"
+        taken.mkdir()
+
+        with pytest.raises(CannotStart, match="belongs to another account"):
+            postgres.own(taken, somebody_else)

@@ -57,6 +57,7 @@ class Supervised:
             group=account.group_id if account else None,
             extra_groups=[] if account else None,
         )
+        STARTED.append(self)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -90,6 +91,9 @@ class Supervised:
         return self.process.wait(WAIT_SECONDS)
 
 
+STARTED: list[Supervised] = []
+
+
 def python_for(account: Account) -> str:
     """This Python, or where the account cannot reach it, the system's of the same version."""
     real = Path(sys.executable).resolve()
@@ -106,6 +110,9 @@ def home() -> Iterator[Path]:
     with temporary_folder() as folder:
         home = folder / "var"
         yield home
+        while STARTED:
+            # Only after a failed test does anything still run here; its children die with it.
+            STARTED.pop().end(signal.SIGKILL)
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(Settings(home=home).socket_folder)
 

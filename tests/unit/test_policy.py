@@ -63,6 +63,7 @@ SLIPS = [
     ("service_standards.toml", "amount = 3\n", "amount = 0\n", "would warn before the time has begun"),
     ("service_standards.toml", 'clock = "review"', 'clock = "revue"', "`standards.clock` is 'revue'"),
     ("service_standards.toml", 'track = "complex"', 'track = "frontline"', "Another standard already drives"),
+    ("service_standards.toml", 'track = "complex"', 'track = "standard"', "No standard drives the clock 'answer' on"),
     ("service_standards.toml", 'track = "complex"', "", "names its track"),
     ("service_standards.toml", 'id = "acknowledge"', 'id = "receipt"', "'receipt' stands in `standards` twice"),
     ("service_standards.toml", "answer it within {amount} days", "answer it within 30 days", "must say {amount}"),
@@ -144,6 +145,13 @@ def test_a_fault_in_a_list_over_several_lines_names_the_line_its_key_stands_on()
     texts = spoiled("severity.toml", '"emergency room", "newborn", "retaliation",', '"emergency room", 7,')
 
     assert [line for _, line, _ in faults_of(texts)] == [line_with(texts["severity.toml"], "en = [")]
+
+
+def test_something_missing_names_the_line_of_its_table() -> None:
+    texts = spoiled("service_standards.toml", 'name = "Personal acknowledgement"\n', "")
+    table = line_with(texts["service_standards.toml"], 'id = "acknowledge"') - 1
+
+    assert faults_of(texts) == [("service_standards.toml", table, "`standards.name` is missing.")]
 
 
 def test_a_syntax_error_names_its_line() -> None:

@@ -17,7 +17,7 @@ SEVERITY = default_policy().severity
         ("We have had NO  HEAT since Monday, and I smell gas.", ("no heat", "smell gas")),
         ("Hay una fuga de gas y mi recien nacido duerme aqui", ("fuga de gas", "recien nacido")),
         ("no heat, no heat, no heat", ("no heat",)),
-        ("The gunnery museum abused nobody", ("abused",)),
+        ("It has begun: the gunnery museum abused nobody", ("abused",)),
         ("I waited too long for my permit.", ()),
         ("", ()),
     ],

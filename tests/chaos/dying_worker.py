@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker that dies the moment the record has committed a certain command, before Temporal hears of it.
+
+Started by tests as a process of its own: python -m tests.chaos.dying_worker <json of its settings>.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+
+from sqlalchemy.ext.asyncio import create_async_engine
+from temporalio import activity
+from temporalio.client import Client
+
+from activities.case_records import DatabaseCaseRecords
+from activities.interface import Batch, Recorded
+from activities.policies import Policies
+from run.codec import data_converter
+from run.composition import now
+from run.worker import Work, temporal_worker
+from tests.live import keys_for
+
+DIED_ON_PURPOSE = 9
+
+
+class DyingRecords(DatabaseCaseRecords):
+    """Commits, and then the power goes."""
+
+    dies_after: str
+
+    @activity.defn(name="record")
+    async def record(self, batch: Batch) -> Recorded:
+        recorded = await super().record(batch)
+        if recorded.was_appended and any(event.command.key == self.dies_after for event in batch.events):
+            os._exit(DIED_ON_PURPOSE)
+        return recorded
+
+
+async def work(settings: dict[str, str]) -> None:
+    engine = create_async_engine(settings["database_url"])
+    client = await Client.connect(
+        settings["temporal"], namespace=settings["namespace"], data_converter=data_converter(keys_for(engine))
+    )
+    records = DyingRecords(engine, Policies(), mail_domain="example.gov", clock=now)
+    records.dies_after = settings["dies_after"]
+    async with temporal_worker(client, Work(records=records), settings["task_queue"]):
+        print("working", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(work(json.loads(sys.argv[1])))
