@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from temporalio import activity
@@ -75,17 +75,28 @@ class RootCauseRun(Message):
 
     agency: Code
     as_of: date | None = None
-    """None: yesterday, by the agency's calendar, when the run begins."""
+    """None: the day before the run was asked for, in the agency's time zone."""
+
+
+class RootCauseLook(Message):
+    """The same, with the moment it was asked for, so that a repeated try looks at the same day."""
+
+    run: RootCauseRun
+    asked_at: datetime
 
 
 class RootCauseOutcome(Message):
     """What a run found."""
 
+    agency: Code
     as_of: date
     cells: int
+    """How many places and failures were looked at."""
     raised: tuple[UUID, ...] = ()
     """Signals seen for the first time."""
     seen_again: tuple[UUID, ...] = ()
+    sentences: tuple[str, ...] = ()
+    """What each signal says, in the order of the two before."""
     inputs_hash: str
 
 
@@ -94,5 +105,5 @@ class RootCauses(ABC):
 
     @activity.defn(name="flag_recurring_failures")
     @abstractmethod
-    async def flag_recurring_failures(self, run: RootCauseRun) -> RootCauseOutcome:
+    async def flag_recurring_failures(self, look: RootCauseLook) -> RootCauseOutcome:
         """Judge every cell of the agency as of a day and store the signals; the same inputs give the same answer."""

@@ -41,18 +41,20 @@ class Policies:
 
     async def in_force(self, connection: AsyncConnection, agency: str, received_at: datetime) -> tuple[int, Policy]:
         """Return the version in force when a complaint was received; older than the first takes the first."""
+        number = in_force_at(await self.versions(connection, agency), received_at)
+        return number, await self.version(connection, agency, number)
+
+    async def versions(self, connection: AsyncConnection, agency: str) -> list[tuple[datetime, int]]:
+        """Return from when on each of the agency's versions is in force, the oldest first; never an empty list."""
         query = (
-            select(policy_version.c.version, policy_version.c.effective_from)
+            select(policy_version.c.effective_from, policy_version.c.version)
             .where(policy_version.c.agency == agency)
             .order_by(policy_version.c.effective_from, policy_version.c.version)
         )
-        versions = (await connection.execute(query)).all()
-        if not versions:
-            message = f"The record holds no policy of {agency}; run `putright migrate`."
-            raise NoPolicy(message)
-        fitting = [row.version for row in versions if row.effective_from <= received_at]
-        number = fitting[-1] if fitting else versions[0].version
-        return number, await self.version(connection, agency, number)
+        if versions := (await connection.execute(query)).all():
+            return [(row.effective_from, row.version) for row in versions]
+        message = f"The record holds no policy of {agency}; run `putright migrate`."
+        raise NoPolicy(message)
 
     async def rules(self, connection: AsyncConnection, case: Case, now: datetime) -> Rules:
         """Return what the case's clocks are computed by."""
@@ -65,3 +67,9 @@ class Policies:
     def _cut_rules(self, agency: str, version: int, received_month: datetime, month: datetime) -> Rules:
         policy = self._known[agency, version]
         return rules_for(policy.standards, policy.calendar, around=received_month, until=month)
+
+
+def in_force_at(versions: list[tuple[datetime, int]], received_at: datetime) -> int:
+    """Return the version in force at a moment; what is older than the first takes the first."""
+    fitting = [version for effective_from, version in versions if effective_from <= received_at]
+    return fitting[-1] if fitting else versions[0][1]

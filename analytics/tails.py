@@ -117,7 +117,9 @@ def smallest_p_over_windows(
     p_value[walk] = _first_passage_in_batches(
         expected[walk], dispersion[walk], relative_variance[walk].max(axis=1), critical[walk]
     )
-    return WindowScores(np.maximum(p_value, SMALLEST_P_VALUE), window, p_by_window)
+    # Far out the quadrature falls short of the tail; several looks are never rarer than one of them.
+    p_value = np.maximum(p_value, np.maximum(smallest[:, 0], SMALLEST_P_VALUE))
+    return WindowScores(p_value, window, p_by_window)
 
 
 def _first_passage_in_batches(

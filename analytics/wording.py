@@ -55,7 +55,7 @@ def _expected(count: float) -> str:
     """Return an expectation with its verb; a tenth of a complaint is as fine as anyone needs."""
     if count < 0.1:  # noqa: PLR2004  what would be said as 0.0
         return "fewer than 0.1 were"
-    said = f"{count:.1f}" if count < 10 else f"{count:.0f}"  # noqa: PLR2004  two figures
+    said = f"{count:.1f}" if count < 9.95 else f"{count:.0f}"  # noqa: PLR2004  two figures
     return f"{said} was" if said == "1.0" else f"{said} were"
 
 

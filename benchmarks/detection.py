@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well the weekly detection finds outbreaks: the 42 scenarios of Noufaily et al. (2013), beside R's Farrington.
 
-`python -m benchmarks.detection [--data DIR]`. The series, the injected outbreaks and R's alarms on the same weeks lie in
+`python -m benchmarks.detection [--data DIR]`. The series, the injected outbreaks and what R made of them lie in
 `DIR/noufaily42_reference` (by default where PUTRIGHT_BENCHMARK_DATA points); without them it says so and ends with 2.
 840 series of 624 weeks, the last 49 judged each from its own past, 41,160 weeks in all; one outbreak of random size.
 
@@ -109,9 +109,8 @@ def measure_windows(scenarios: Scenarios, windows: tuple[int, ...]) -> None:
     print_row(f"ours, windows {said}, false positives as Farrington's", at_matched)
     for rate in (NOMINAL_RATE, 0.01):
         by_scenario = [float((quiet[scenarios.scenario == s] < rate).mean()) for s in np.unique(scenarios.scenario)]
-        print(
-            f"    real over nominal at {rate}: mean {np.mean(by_scenario) / rate:.2f}, worst {max(by_scenario) / rate:.2f}"
-        )
+        mean, worst = np.mean(by_scenario) / rate, max(by_scenario) / rate
+        print(f"    real over nominal at {rate}: mean {mean:.2f}, worst scenario {worst:.2f}")
 
 
 def fit_baselines(quiet: IntArray, windows: tuple[int, ...]) -> list[Baseline]:

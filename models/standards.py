@@ -76,7 +76,6 @@ class Standard(Message):
 class Pause(Message):
     """How the answer's clock may stand still while the complainant is asked for information."""
 
-    times_per_case: Annotated[int, Field(ge=0, le=10)]
     at_most_working_days: Days
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,13 @@ from zoneinfo import ZoneInfo
 from alembic import command
 from alembic.config import Config
 from psycopg import sql
-from sqlalchemy import Connection, create_engine, func, insert, select, text
+from sqlalchemy import Connection, create_engine, func, insert, make_url, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from models.policy import Policy
 from models.tables.receipts import agency as agency_table
 from models.tables.receipts import policy_version
-from run.settings import API_ROLE, WORKER_ROLE
+from run.settings import API_ROLE, WORKER_ROLE, Settings
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 MONTHS_AHEAD = 6
@@ -100,3 +101,13 @@ def _let_sign_in(connection: Connection, role: str, password: str) -> None:
     if password:
         statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
         connection.exec_driver_sql(statement.as_string())
+
+
+def role_passwords(settings: Settings) -> dict[str, str]:
+    """Return what the worker's and the API's roles sign in with: what their addresses say, or something random.
+
+    Embedded, nobody types them: the socket's folder lets only us in.
+    """
+    addresses = {WORKER_ROLE: settings.worker_database_url, API_ROLE: settings.api_database_url}
+    told = {role: make_url(url).password or "" for role, url in addresses.items() if url}
+    return {role: str(password) or secrets.token_urlsafe(32) for role, password in told.items()}

@@ -39,7 +39,7 @@ Need = Literal["database_url", "worker_database_url", "api_database_url"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class SettingsFaults(Exception):  # noqa: N818 - it is several faults, and says so
+class SettingsFaults(Exception):
     """What is wrong with the settings, one sentence for each fault."""
 
     def __init__(self, faults: Iterable[str]) -> None:

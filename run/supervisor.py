@@ -42,7 +42,7 @@ RECOVERED_AFTER_SECONDS = 60.0
 ENDS_WHILE_STARTING = 5
 
 
-class AskedToStop(Exception):  # noqa: N818 - not an error
+class AskedToStop(Exception):
     """A person or the system asked us to stop while we were still starting."""
 
 

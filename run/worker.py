@@ -19,11 +19,14 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.case_records import DatabaseCaseRecords
 from activities.pending import PendingQueue
 from activities.policies import Policies
+from activities.root_causes import DatabaseRootCauses
 from models.references import workflow_id_for
 from run.composition import case_keys, engine_for, now, secrets_of, temporal_client
 from run.relay import Relay, notifications
+from run.schedules import keep_schedules
 from run.settings import Settings, libpq_url
 from workflows.complaint import ComplaintWorkflow
+from workflows.root_cause import RootCauseWorkflow
 
 CONNECTIONS = 40
 CACHED_WORKFLOWS = 2_000
@@ -43,13 +46,17 @@ class Work:
     """What a worker registers."""
 
     records: DatabaseCaseRecords
+    root_causes: DatabaseRootCauses
 
 
 def work_with(engine: AsyncEngine, settings: Settings) -> Work:
     """Return the activities, put together with the record."""
     policies = Policies()
     domain = settings.mail_from.partition("@")[2]
-    return Work(records=DatabaseCaseRecords(engine, policies, mail_domain=domain, clock=now))
+    return Work(
+        records=DatabaseCaseRecords(engine, policies, mail_domain=domain, clock=now),
+        root_causes=DatabaseRootCauses(engine, policies),
+    )
 
 
 def temporal_worker(client: Client, work: Work, task_queue: str) -> Worker:
@@ -57,8 +64,8 @@ def temporal_worker(client: Client, work: Work, task_queue: str) -> Worker:
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[ComplaintWorkflow],
-        activities=[work.records.load, work.records.record],
+        workflows=[ComplaintWorkflow, RootCauseWorkflow],
+        activities=[work.records.load, work.records.record, work.root_causes.flag_recurring_failures],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_workflow_tasks=TASKS_AT_ONCE,
@@ -73,6 +80,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     engine = engine_for(settings.worker_database_url, connections=CONNECTIONS)
     keys = case_keys(engine, secrets)
     client = await temporal_client(settings, keys)
+    await keep_schedules(client, engine, settings)
     keys.on_destroyed = lambda case_id: end_unreadable(client, case_id)
     wake = {"receipt": asyncio.Event(), "outbox": asyncio.Event()}
     relay = Relay(

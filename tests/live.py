@@ -16,6 +16,8 @@ from temporalio.testing import TimeSkipper
 
 from activities.database import transaction
 from activities.interface import CaseAddress
+from activities.policies import Policies
+from activities.root_causes import DatabaseRootCauses
 from models import refusals
 from models.case import Case
 from models.commands import Command
@@ -115,6 +117,11 @@ class Desk:
         return self.client.get_workflow_handle_for(ComplaintWorkflow.run, workflow_id_for(case_id))
 
 
+def work_of(engine: AsyncEngine) -> Work:
+    """Return what a worker registers, on this database."""
+    return Work(records=records_of(engine), root_causes=DatabaseRootCauses(engine, Policies()))
+
+
 def keys_for(engine: AsyncEngine) -> CaseKeys:
     """Return the keys of cases as worker and API read them."""
     return CaseKeys(engine, WRAPPING_KEY, OTHER_KEY)
@@ -133,5 +140,5 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     skipper = TimeSkipper(await client_of(temporal_server, worker_engine))
     desk = Desk(record, worker_engine, skipper, task_queue=f"test-{uuid4().hex}")
-    async with temporal_worker(desk.client, Work(records=records_of(worker_engine)), desk.task_queue):
+    async with temporal_worker(desk.client, work_of(worker_engine), desk.task_queue):
         yield desk

@@ -22,7 +22,7 @@ class Account:
     group_id: int
 
 
-class NoAccount(Exception):  # noqa: N818 - the sentence is for a person
+class NoAccount(Exception):
     """Why there is no account to run PostgreSQL under, and what to do."""
 
 

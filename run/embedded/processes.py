@@ -19,7 +19,7 @@ LOOK_EVERY_SECONDS = 0.05
 LOG_LIMIT_BYTES = 20_000_000
 
 
-class CannotStart(Exception):  # noqa: N818 - the sentence is for a person
+class CannotStart(Exception):
     """Why something could not be started, in a sentence that says what to do."""
 
 

@@ -18,6 +18,7 @@ from temporalio.client import Client
 from activities.case_records import DatabaseCaseRecords
 from activities.interface import Batch, Recorded
 from activities.policies import Policies
+from activities.root_causes import DatabaseRootCauses
 from run.codec import data_converter
 from run.composition import now
 from run.worker import Work, temporal_worker
@@ -46,7 +47,7 @@ async def work(settings: dict[str, str]) -> None:
     )
     records = DyingRecords(engine, Policies(), mail_domain="example.gov", clock=now)
     records.dies_after = settings["dies_after"]
-    async with temporal_worker(client, Work(records=records), settings["task_queue"]):
+    async with temporal_worker(client, Work(records=records, root_causes=DatabaseRootCauses(engine, Policies())), settings["task_queue"]):
         print("working", flush=True)
         await asyncio.Event().wait()
 

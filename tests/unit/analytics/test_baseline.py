@@ -55,7 +55,7 @@ def test_a_past_outbreak_hardly_raises_the_expectation() -> None:
 
     raised = fitted(with_outbreak).expected[:, -1].mean() / fitted(counts).expected[:, -1].mean()
 
-    assert raised < 1.06  # taken at face value it would be 1.18
+    assert raised < 1.08  # taken at face value it would be 1.18
 
 
 def test_a_small_cell_is_its_share_of_its_parent_with_the_parents_season() -> None:

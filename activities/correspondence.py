@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Correspondence: letters leave the outbox at least once, always under the same Message-ID.
+
+A letter is repeated only where a process died between handing it over and noting that. What is known to be hopeless
+(no address, an address the server refuses) is noted on its row and not tried for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, delete, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from activities.case_records import bare_case, events_of
+from activities.database import transaction
+from activities.letter_values import Links, Told, filled_letter, text_ref
+from activities.mail import Mail, Mailer, NotDeliveredYet, Undeliverable
+from activities.pending import Claimed, PendingQueue
+from activities.policies import Policies
+from models.case import Case
+from models.letters import LetterKind, MissingValues
+from models.messages import ContentRef
+from models.outgoing import Recipient
+from models.story import fold
+from models.tables.cases import fault, outbox, outbox_pending
+from models.tables.receipts import content, receipt
+from models.tables.registers import staff
+from models.terms import Role
+
+IN_FLIGHT = 8
+DONE_WITHIN_SECONDS = 25.0
+"""Less than a claim lasts, so that no other worker takes the letter up meanwhile."""
+FIRST_WAIT = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(hours=1)
+GIVE_UP_AFTER_ATTEMPTS = 130
+"""With an hour between attempts some five days, as RFC 5321 §4.5.4.1 advises."""
+UNDELIVERABLE = "letter_undeliverable"
+NO_ADDRESS = "No address is known."
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one letter: neither sent nor hopeless means later."""
+
+    is_sent: bool = False
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a letter goes to."""
+
+    addresses: tuple[str, ...]
+    name: str = ""
+
+
+class Correspondence:
+    """Empties the outbox."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        policies: Policies,
+        mailer: Mailer,
+        *,
+        mail_from: str,
+        links: Links,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._engine = engine
+        self._policies = policies
+        self._mailer = mailer
+        self._mail_from = mail_from
+        self._links = links
+        self._clock = clock
+        self._queue = PendingQueue(engine, "outbox_pending")
+
+    async def send_some(self) -> int:
+        """Send some waiting letters; return how many were taken up."""
+        claimed = await self._queue.claim(IN_FLIGHT, self._clock())
+        outcomes = await asyncio.gather(*(self._sent(item) for item in claimed), return_exceptions=True)
+        for item, outcome in zip(claimed, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                await self._try_later(item, outcome)
+        return len(claimed)
+
+    async def _sent(self, item: Claimed) -> None:
+        async with asyncio.timeout(DONE_WITHIN_SECONDS):
+            try:
+                mail = await self._mail(item)
+                if mail is not None:
+                    await self._mailer.send(mail)
+                outcome = Outcome(is_sent=mail is not None)
+            except Undeliverable as problem:
+                outcome = Outcome(failure=str(problem))
+        await self._note(item, outcome)
+
+    async def _try_later(self, item: Claimed, problem: BaseException) -> None:
+        """Put a letter back, each time for longer; after some days give it up, so that a person learns of it."""
+        reason = str(problem) if isinstance(problem, NotDeliveredYet) else type(problem).__name__
+        _log.warning("letter %s is not sent yet (%s)", item.id, reason)
+        if item.attempts >= GIVE_UP_AFTER_ATTEMPTS:
+            await self._note(item, Outcome(failure=f"Given up after {item.attempts} attempts: {reason}"))
+            return
+        wait = min(FIRST_WAIT * 2 ** min(item.attempts - 1, 10), LONGEST_WAIT)
+        await self._queue.put_back([item.id], self._clock() + wait)
+
+    async def _note(self, item: Claimed, outcome: Outcome) -> None:
+        """Note what became of the letter and strike it off, together."""
+        row = outbox.c.id == item.id
+        async with transaction(self._engine, item.agency) as connection:
+            if outcome.is_sent:
+                await connection.execute(update(outbox).where(row).values(sent_at=self._clock()))
+            elif outcome.failure is not None:
+                await connection.execute(update(outbox).where(row).values(failure=outcome.failure))
+                if outcome.failure != NO_ADDRESS:
+                    await _mark(connection, item, outcome.failure)
+            await connection.execute(delete(outbox_pending).where(outbox_pending.c.id == item.id))
+
+    async def _mail(self, item: Claimed) -> Mail | None:
+        """Return the letter, or None if nothing is left to send; raises Undeliverable."""
+        async with transaction(self._engine, item.agency) as connection:
+            row = (await connection.execute(select(outbox).where(outbox.c.id == item.id))).one_or_none()
+            if row is None or row.sent_at is not None or row.failure is not None:
+                return None
+            told, person = await self._told(connection, row)
+        try:
+            words = told.policy.letter(LetterKind(row.letter), told.case.receipt.language)
+            letter = filled_letter(words, told, self._links)
+        except (MissingValues, LookupError) as problem:
+            raise Undeliverable(str(problem)) from problem
+        return Mail(
+            message_id=row.message_id,
+            sender=self._mail_from,
+            sender_name=told.policy.agency.name,
+            reply_to=told.policy.agency.contact.email,
+            recipients=person.addresses,
+            subject=letter.subject,
+            body=letter.body,
+            language=words.language,
+            written_at=row.written_at,
+        )
+
+    async def _told(self, connection: AsyncConnection, row: Row[Any]) -> tuple[Told, Person]:
+        story = tuple(event for event in await events_of(connection, row.case_id) if event.sequence <= row.sequence)
+        case = fold(await bare_case(connection, row.case_id), story)
+        complainant = await _complainant(connection, case)
+        people = {person.name: person for person in await connection.execute(_STAFF)}
+        told = Told(
+            case=case,
+            events=story,
+            rules=await self._policies.rules(connection, case, self._clock()),
+            policy=await self._policies.version(connection, case.agency, case.policy_version),
+            texts=await _texts(connection, case.id, text_ref(story)),
+            names={name: person.display_name for name, person in people.items()},
+            complainant=complainant.name,
+            other_reference=await _reference(connection, case.duplicate_of),
+        )
+        to = Recipient(row.recipient)
+        person = complainant if to is Recipient.COMPLAINANT else _colleagues(to, case, people)
+        if not person.addresses:
+            raise Undeliverable(NO_ADDRESS)
+        return told, person
+
+
+_STAFF = select(staff).where(staff.c.is_active)
+
+
+async def _complainant(connection: AsyncConnection, case: Case) -> Person:
+    ref = case.receipt.contact
+    texts = await _texts(connection, case.id, ref)
+    if ref is None or ref.id not in texts:
+        return Person(addresses=())
+    known = json.loads(texts[ref.id])
+    address = known.get("email") or ""
+    # A name goes into the text in one line, whatever was typed.
+    return Person(addresses=(address,) if address else (), name=" ".join((known.get("name") or "").split()))
+
+
+def _colleagues(to: Recipient, case: Case, people: dict[str, Row[Any]]) -> Person:
+    """Return the owner; where nobody owns the case, and for supervisors, the supervisors of its team (else all)."""
+    owner = people.get(case.owner or "")
+    if to is Recipient.OWNER and owner is not None:
+        return Person(addresses=(owner.email,) if owner.email else ())
+    supervisors = [person for person in people.values() if Role.SUPERVISOR in person.roles and person.email]
+    of_team = [person for person in supervisors if case.team in person.teams]
+    return Person(addresses=tuple(sorted(person.email for person in of_team or supervisors)))
+
+
+async def _texts(connection: AsyncConnection, case_id: UUID, ref: ContentRef | None) -> dict[UUID, str]:
+    if ref is None:
+        return {}
+    query = select(content.c.id, content.c.body).where(content.c.case_id == case_id, content.c.id == ref.id)
+    return {row.id: row.body for row in await connection.execute(query)}
+
+
+async def _reference(connection: AsyncConnection, case_id: UUID | None) -> str:
+    if case_id is None:
+        return ""
+    query = select(receipt.c.reference).where(receipt.c.case_id == case_id)
+    return str((await connection.execute(query)).scalar_one_or_none() or "")
+
+
+async def _mark(connection: AsyncConnection, item: Claimed, detail: str) -> None:
+    case_id = select(outbox.c.case_id).where(outbox.c.id == item.id).scalar_subquery()
+    row = {"agency": item.agency, "case_id": case_id, "kind": UNDELIVERABLE, "detail": detail}
+    await connection.execute(upsert(fault).values(row).on_conflict_do_nothing())

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What letters say: the value of every name that the agency's words may use, out of a case, its policy and its people.
+
+A letter tells how the case stood after the event that caused it, so that it reads the same however often it is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from models.case import Case
+from models.clocks import Rules, clocks_of, pause_until
+from models.commands import (
+    Acknowledge,
+    Answer,
+    Approve,
+    Escalate,
+    ProposeAnswer,
+    RequestInformation,
+    WarnOfDeadline,
+)
+from models.events import Event
+from models.letters import Filled, Letter
+from models.messages import ContentRef
+from models.policy import Policy
+from models.terms import STAFF_ROLES, ClockName
+
+_MONTHS = {
+    "en": (
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ),
+    "es": (
+        *("enero", "febrero", "marzo", "abril", "mayo", "junio"),
+        *("julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"),
+    ),
+}
+_ANSWERING = (ClockName.REVIEW, ClockName.ANSWER)
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where the agency's pages are."""
+
+    public_url: str
+
+    def track(self, agency: str) -> str:
+        """Return where a complainant sees how the complaint stands; reference and secret never stand in an address."""
+        return f"{self.public_url}/a/{agency}/track"
+
+    def case(self, case_id: UUID) -> str:
+        """Return where staff see the case."""
+        return f"{self.public_url}/cases/{case_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a letter is filled in from."""
+
+    case: Case
+    """As it stood after the event."""
+    events: tuple[Event, ...]
+    """The story so far; the last one is the event that causes the letter."""
+    rules: Rules
+    policy: Policy
+    texts: Mapping[UUID, str]
+    names: Mapping[str, str]
+    """Display names of the agency's staff."""
+    complainant: str
+    """The complainant's name; empty where it is not known."""
+    other_reference: str
+    """The reference of the case that this one is a duplicate of."""
+
+    @property
+    def event(self) -> Event:
+        """The event that causes the letter."""
+        return self.events[-1]
+
+
+def filled_letter(letter: Letter, told: Told, links: Links) -> Filled:
+    """Return the letter ready to send; raises MissingValues."""
+    # Sent as plain text, where Markdown's emphasis would only be noise; what people wrote stays as they wrote it.
+    plain = letter.model_copy(update={"body": letter.body.replace("**", "")})
+    return plain.filled(_values(told, letter.language, links))
+
+
+def day_in_words(day: date, language: str) -> str:
+    """Return a date as people of that language write it, or by ISO 8601 where we do not know how."""
+    if language not in _MONTHS:
+        return day.isoformat()
+    month = _MONTHS[language][day.month - 1]
+    return f"{day.day} de {month} de {day.year}" if language == "es" else f"{month} {day.day}, {day.year}"
+
+
+def _values(told: Told, language: str, links: Links) -> dict[str, str]:
+    agency, case = told.policy.agency, told.case
+    return (
+        {
+            "agency_name": agency.name,
+            "agency_phone": agency.contact.phone,
+            "agency_email": agency.contact.email,
+            "greeting": agency.greeting_for(told.complainant or None, language),
+            "notice": agency.notice[language],
+            "external_route": agency.external_route[language],
+            "reference": case.receipt.reference,
+            "other_reference": told.other_reference,
+            "track_url": links.track(agency.slug),
+            "case_url": links.case(case.id),
+            "contact_name": _contact(told),
+            "contact_phone": agency.contact.phone,
+            "owner_name": told.names.get(case.owner or "", case.owner or _team(told)),
+        }
+        | _texts(told)
+        | _dates(told, language)
+    )
+
+
+def _texts(told: Told) -> dict[str, str]:
+    named = {Acknowledge: "issues", RequestInformation: "question", Answer: "answer", Approve: "answer"}
+    name, ref = named.get(type(told.event.command)), text_ref(told.events)
+    # A text that was removed meanwhile leaves its name without a value, so that no letter goes out with a hole in it.
+    return {name: told.texts[ref.id]} if name and ref and ref.id in told.texts else {}
+
+
+def text_ref(events: tuple[Event, ...]) -> ContentRef | None:
+    """Return the text that the last event's letter carries, if any; an approval sends the text that was proposed."""
+    command = events[-1].command
+    if isinstance(command, Approve):
+        return [event.command.text for event in events if isinstance(event.command, ProposeAnswer)][-1]
+    return command.text if isinstance(command, Acknowledge | RequestInformation | Answer) else None
+
+
+def _dates(told: Told, language: str) -> dict[str, str]:
+    case, rules, command = told.case, told.rules, told.event.command
+    zone = ZoneInfo(told.policy.agency.time_zone)
+
+    def words(moment: datetime) -> str:
+        return day_in_words(moment.astimezone(zone).date(), language)
+
+    due = {clock.name: clock.due_at for clock in clocks_of(case, rules)}
+    asked_at = max((pause.started_at for pause in case.pauses), default=None)
+    ended_at = case.closed_at or case.answered_at
+    dates = {
+        "received_on": words(case.counted_from),
+        "acknowledge_by": words(due[ClockName.ACKNOWLEDGE]) if ClockName.ACKNOWLEDGE in due else None,
+        "answer_by": next((words(due[name]) for name in _ANSWERING if name in due), None),
+        "reply_by": words(pause_until(asked_at, rules)) if asked_at else None,
+        "review_until": words(ended_at + _review_window(rules)) if ended_at else None,
+    }
+    if isinstance(command, WarnOfDeadline | Escalate):
+        standard = told.policy.standards.of(command.clock, case.track)
+        dates |= {"clock": standard.name, "due_by": words(command.due_at)}
+    return {name: text for name, text in dates.items() if text is not None}
+
+
+def _review_window(rules: Rules) -> timedelta:
+    return timedelta(days=rules.standards.review_window_calendar_days)
+
+
+def _contact(told: Told) -> str:
+    """Return whom the complainant can ask for: who wrote, else who owns the case, else its team."""
+    actor = told.event.command.actor
+    writer = actor.name if actor.role in STAFF_ROLES else told.case.owner
+    return told.names.get(writer or "", writer or _team(told))
+
+
+def _team(told: Told) -> str:
+    teams = {team.id: team.name for team in told.policy.agency.teams}
+    return teams.get(told.case.team or "", told.policy.agency.name)

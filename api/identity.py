@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is asking: programs by bearer token, people by a browser session. Every route says for whom it is.
+
+A route without `who(…)` or `public` is refused by a test, so nothing is open by forgetting.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api.limits import PublicLimits
+from api.problems import Forbidden, NotSignedIn
+from api.reads.people import Staff, holder_of_session, holder_of_token
+from api.services import Services
+from models.commands import Actor
+from models.terms import Role
+
+COMPLAINANT = Actor(name="complainant", role=Role.COMPLAINANT)
+SESSION_COOKIE = "sid"
+SECURE_SESSION_COOKIE = "__Host-sid"
+_BEARER = "bearer "
+_scheme = HTTPBearer(auto_error=False, description="A token of `putright token create`.")
+
+
+def services_of(request: Request) -> Services:
+    """Return what routes work with."""
+    services: Services = request.app.state.services
+    return services
+
+
+def session_cookie(services: Services) -> str:
+    """Return the name of the session's cookie: over https one that no other host or path can set."""
+    return SECURE_SESSION_COOKIE if services.settings.is_https else SESSION_COOKIE
+
+
+def bearer_of(request: Request) -> str | None:
+    """Return the token of a request, if it has one."""
+    header = request.headers.get("authorization", "")
+    return header[len(_BEARER) :].strip() if header[: len(_BEARER)].lower() == _BEARER else None
+
+
+async def signed_in(request: Request) -> Staff | None:
+    """Return who is asking, or None for somebody unknown; a token that is not valid is refused."""
+    services = services_of(request)
+    if (token := bearer_of(request)) is not None:
+        staff = await holder_of_token(services.database, token, services.clock())
+        if staff is None:
+            raise NotSignedIn("This token is unknown, expired or revoked.")
+        return staff
+    if session := request.cookies.get(session_cookie(services)):
+        return await holder_of_session(services.database, session, services.clock())
+    return None
+
+
+class Who:
+    """The dependency of a route for signed-in people in these roles."""
+
+    def __init__(self, *roles: Role) -> None:
+        self.roles = frozenset(roles)
+
+    async def __call__(
+        self,
+        request: Request,
+        _credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_scheme)] = None,
+    ) -> Staff:
+        """Return who is asking; raises NotSignedIn or Forbidden."""
+        staff = await signed_in(request)
+        if staff is None:
+            raise NotSignedIn
+        if staff.role not in self.roles:
+            wanted = ", ".join(sorted(role.value for role in self.roles))
+            raise Forbidden(f"This is for the roles {wanted}; you act as {staff.role.value}.")
+        return staff
+
+
+def who(*roles: Role) -> Who:
+    """Return the dependency that lets these roles in and gives the route the person."""
+    return Who(*roles)
+
+
+class Public:
+    """The dependency of a route for everybody: counted against the limits unless somebody known asks."""
+
+    def __init__(self, *, is_limited: bool = True) -> None:
+        self.is_limited = is_limited
+
+    async def __call__(self, request: Request) -> Staff | None:
+        """Return who is asking, if known; raises TooMany."""
+        staff = await signed_in(request)
+        if self.is_limited and staff is None:
+            limits: PublicLimits = request.app.state.limits
+            await limits.count(request.client.host if request.client else "")
+        return staff
+
+
+public = Public()
+"""For routes that take something in or show something personal."""
+open_to_all = Public(is_limited=False)
+"""For routes that show only what is published anyway."""
+Given = Annotated[Services, Depends(services_of)]

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was typed into a form, what is wrong with it, and the key under which it is done once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from uuid import uuid4
+
+from fastapi import Request
+
+TEXT_LIMIT = 50_000
+LINE_LIMIT = 200
+
+
+def new_key() -> str:
+    """Return the key of a form that is about to be shown; sent twice, the form is done once."""
+    return f"form-{uuid4()}"
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form as it is shown: empty, filled in beforehand, or sent back with sentences beside what is wrong."""
+
+    values: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """By field, one sentence each; under "" what belongs to no field."""
+    key: str = field(default_factory=new_key)
+    prefix: str = ""
+    """Set before every id, so that several forms fit on one page."""
+    numbers: tuple[int, ...] = ()
+    """The issues a triage asks for."""
+    because: str = ""
+    """Why the values are suggested."""
+
+    def value(self, name: str) -> str:
+        """Return what stands in a field."""
+        value = self.values.get(name, "")
+        return value if isinstance(value, str) else (value[0] if value else "")
+
+    def many(self, name: str) -> tuple[str, ...]:
+        """Return all that is ticked under a name."""
+        value = self.values.get(name, ())
+        return (value,) if isinstance(value, str) else tuple(value)
+
+
+class Faults(Exception):  # noqa: N818 - several sentences, one for each field
+    """A form that cannot be accepted as it is."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__(" ".join(errors.values()))
+        self.errors = dict(errors)
+
+
+class Sent:
+    """A form as it was sent; asks for fields and gathers what is wrong with them."""
+
+    def __init__(self, values: Mapping[str, tuple[str, ...]]) -> None:
+        self._values = values
+        self.errors: dict[str, str] = {}
+
+    @property
+    def values(self) -> dict[str, Sequence[str]]:
+        """What was typed, to be shown again."""
+        return dict(self._values)
+
+    @property
+    def key(self) -> str:
+        """The form's idempotency key; a form that lost it gets a new one."""
+        typed = self._typed("key")
+        return typed if typed.isascii() and typed.isprintable() and 0 < len(typed) <= LINE_LIMIT and " " not in typed else new_key()
+
+    def _typed(self, name: str) -> str:
+        return (self._values.get(name) or ("",))[0].replace("\r\n", "\n").strip()
+
+    def many(self, name: str) -> tuple[str, ...]:
+        """Return all that was ticked under a name."""
+        return tuple(value for value in self._values.get(name, ()) if value)
+
+    def text(self, name: str, *, missing: str = "") -> str:
+        """Return a text; `missing` is the sentence for one that must not be empty."""
+        typed = self._typed(name)
+        if not typed and missing:
+            self.errors[name] = missing
+        elif "\x00" in typed:
+            self.errors[name] = "This text holds a sign that cannot be stored."
+        elif len(typed) > TEXT_LIMIT:
+            self.errors[name] = f"This text is longer than {TEXT_LIMIT:,} characters."
+        return typed
+
+    def line(self, name: str, *, missing: str = "") -> str:
+        """Return a text of one line."""
+        typed = " ".join(self.text(name, missing=missing).split())
+        if len(typed) > LINE_LIMIT:
+            self.errors[name] = f"This is longer than {LINE_LIMIT} characters."
+        return typed
+
+    def code(self, name: str, allowed: set[str] | frozenset[str], *, missing: str = "") -> str | None:
+        """Return the option chosen, or None; one that is not offered is a fault."""
+        typed = self._typed(name)
+        if not typed:
+            if missing:
+                self.errors[name] = missing
+            return None
+        if typed not in allowed:
+            self.errors[name] = "Choose one of those offered."
+            return None
+        return typed
+
+    def number(self, name: str, *, missing: str = "") -> int | None:
+        """Return a whole number, or None."""
+        typed = self._typed(name)
+        if typed.isdecimal():
+            return int(typed)
+        if typed or missing:
+            self.errors[name] = missing or "This is not a number."
+        return None
+
+    def day(self, name: str, *, missing: str = "") -> date | None:
+        """Return a date, or None."""
+        typed = self._typed(name)
+        if not typed:
+            if missing:
+                self.errors[name] = missing
+            return None
+        try:
+            return date.fromisoformat(typed)
+        except ValueError:
+            self.errors[name] = "Write the date as year-month-day, such as 2026-03-09."
+            return None
+
+    def cents(self, name: str) -> int | None:
+        """Return a sum in cents, typed in dollars, or None."""
+        typed = self._typed(name).replace("$", "").replace(",", "")
+        if not typed:
+            return None
+        try:
+            cents = Decimal(typed) * 100
+        except InvalidOperation:
+            cents = Decimal(0)
+        if not cents.is_finite() or cents <= 0 or cents != cents.to_integral_value() or cents > 100_000_000:  # noqa: PLR2004 - models/messages.py, Amount
+            self.errors[name] = "Write the sum in dollars, such as 25 or 25.50."
+            return None
+        return int(cents)
+
+    def check(self) -> None:
+        """Raise Faults if anything was wrong so far."""
+        if self.errors:
+            raise Faults(self.errors)
+
+    def again(self, errors: Mapping[str, str] | None = None, *, prefix: str = "") -> Form:
+        """Return the form to be shown again, with what was typed and the same key."""
+        return Form(self.values, self.errors if errors is None else errors, key=self.key, prefix=prefix)
+
+
+async def sent(request: Request) -> Sent:
+    """Return the form that a request carries."""
+    form = await request.form(max_files=0, max_fields=400)
+    return Sent({name: tuple(str(value) for value in form.getlist(name)) for name in form})

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every page shares: the frame, the menu, messages, and problems told as pages.
+
+All words of a page stand in its template; those for complainants go through gettext, so that a catalogue for another
+language is all it takes. Staff read the agency's first language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from api.actions import Busy
+from api.identity import services_of
+from api.pages.assets import address_of
+from api.pages.words import ROLES, Option
+from api.problems import NotSignedIn, Problem, problem_of
+from api.reads.database import RecordAway
+from api.reads.paging import BadCursor
+from api.reads.people import Staff
+from api.reads.policies import UnknownAgency
+from models.refusals import Refused
+from models.terms import Role
+
+SITE_NAME = "Putright"
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+WORKERS = (Role.INTAKE, Role.CASEWORKER, Role.SUPERVISOR)
+READERS = (*WORKERS, Role.AUDITOR)
+DESK = (*WORKERS, Role.LIAISON)
+DECIDERS = (Role.SUPERVISOR,)
+ANALYSTS = (Role.SUPERVISOR, Role.ANALYST)
+LEADERS = (Role.SUPERVISOR, Role.LIAISON)
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_EXPECTED = (Problem, Refused, Busy, RecordAway, BadCursor, UnknownAgency, RequestValidationError)
+_HEADINGS = {
+    HTTPStatus.NOT_FOUND: "This page does not exist",
+    HTTPStatus.FORBIDDEN: "This is for others",
+    HTTPStatus.TOO_MANY_REQUESTS: "One moment, please",
+    HTTPStatus.SERVICE_UNAVAILABLE: "We cannot do this right now",
+    HTTPStatus.CONFLICT: "This cannot be done",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MenuLink:
+    """A line of the menu."""
+
+    name: str
+    label: str
+    href: str
+    roles: tuple[Role, ...]
+
+
+MENU = (
+    MenuLink("work", "My work", "/work", WORKERS),
+    MenuLink("queue", "Queue", "/queue", READERS),
+    MenuLink("desk", "Desk", "/desk", DESK),
+    MenuLink("signals", "Signals", "/signals", ANALYSTS),
+    MenuLink("workload", "Workload", "/workload", LEADERS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """What came of the last form, in a sentence above the page."""
+
+    text: str
+    tone: str = "good"
+
+
+DONE = {
+    "taken": "You have taken this case.",
+    "acted": "Done, and recorded.",
+    "sent": "Thank you. We have it.",
+    "planned": "The day is planned.",
+    "solved": "Solved on the spot, and closed.",
+    "follow-up": "The follow-up is set.",
+    "decided": "Your decision is recorded.",
+    "signed-out": "You are signed out.",
+}
+"""The messages a redirect may ask for by ?done=…; nothing personal ever stands in an address."""
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # given by the i18n extension
+    environment.globals["static"] = address_of
+    return environment
+
+
+_TEMPLATES = _environment()
+
+
+def page(
+    request: Request, template: str, *, status: int = HTTPStatus.OK, flash: Flash | None = None, **context: Any
+) -> HTMLResponse:
+    """Return a page; nobody but the asker's own browser may keep it."""
+    done = DONE.get(request.query_params.get("done", ""))
+    shared = {
+        "language": "en",
+        "site_name": SITE_NAME,
+        "signs_anyone_in": services_of(request).settings.signs_anyone_in,
+        "flash": flash or (Flash(done) if done else None),
+    }
+    text = _TEMPLATES.get_template(template).render(shared | context)
+    return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+def staff_page(
+    request: Request, person: Staff, agency_name: str, here: str, template: str, *, status: int = HTTPStatus.OK, **context: Any
+) -> HTMLResponse:
+    """Return a page of the staff's side, with the menu of the role the person acts in."""
+    frame = {
+        "person": person,
+        "agency_name": agency_name,
+        "role_label": ROLES[person.role],
+        "other_roles": [Option(role.value, ROLES[role]) for role in person.roles if role is not person.role],
+        "links": [link for link in MENU if person.role in link.roles],
+        "may_search": person.role in READERS,
+        "here": here,
+    }
+    return page(request, template, status=status, **(frame | context))
+
+
+def to(address: str) -> RedirectResponse:
+    """Send the browser on after a form, so that reloading asks for nothing twice."""
+    return RedirectResponse(address, status_code=HTTPStatus.SEE_OTHER)
+
+
+def first_page_of(role: Role) -> str:
+    """Return where a role's day begins."""
+    return next((link.href for link in MENU if role in link.roles), "/")
+
+
+def safe_address(address: str) -> str:
+    """Return an address of this site to go on to; anything else becomes the start of the staff's side."""
+    parts = urlsplit(address)
+    is_ours = not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
+    return address if is_ours else "/work"
+
+
+class PageRoute(APIRoute):
+    """A route whose problems are told as pages, and whose strangers are asked to sign in."""
+
+    def get_route_handler(self) -> Handler:
+        """Return the handler with expected errors made into pages."""
+        handler = super().get_route_handler()
+
+        async def with_problems_as_pages(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except _EXPECTED as error:
+                return problem_page(request, problem_of(error))
+
+        return with_problems_as_pages
+
+
+def problem_page(request: Request, problem: Problem) -> Response:
+    """Return what a person sees of a problem."""
+    if isinstance(problem, NotSignedIn):
+        return to(f"/sign-in?next={quote(request.url.path, safe='/')}" if request.method == "GET" else "/sign-in")
+    heading = _HEADINGS.get(HTTPStatus(problem.status), "This did not work")
+    response = page(
+        request, "problem.html", status=problem.status, heading=heading, sentence=problem.detail, back=_back(request)
+    )
+    response.headers.update(problem.headers)
+    return response
+
+
+def _back(request: Request) -> str:
+    came_from = urlsplit(request.headers.get("referer", ""))
+    return came_from.path if came_from.netloc == request.url.netloc and came_from.path.startswith("/") else "/"

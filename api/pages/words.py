@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How moments, days, money and codes are said on pages, in the agency's zone and words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from api.reads.people import Colleague
+from models.lifecycle import Action
+from models.policy import Policy
+from models.taxonomy import Kind
+from models.terms import ClockName, Finding, Role, State, Track
+
+SOON = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice of a list."""
+
+    value: str
+    label: str
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A fact with its name."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When something is due, in a word; never by colour alone."""
+
+    words: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Moments as the agency's clock shows them."""
+
+    zone: ZoneInfo
+
+    def date(self, at: datetime) -> date:
+        """Return the agency's date at a moment."""
+        return at.astimezone(self.zone).date()
+
+    def day(self, when: datetime | date | None) -> str:
+        """Return a day, as in March 9, 2026; nothing for None."""
+        if when is None:
+            return ""
+        on = self.date(when) if isinstance(when, datetime) else when
+        return f"{on:%B} {on.day}, {on.year}"
+
+    def weekday(self, when: datetime | date) -> str:
+        """Return a day with its weekday, as in Mon, Mar 9."""
+        on = self.date(when) if isinstance(when, datetime) else when
+        return f"{on:%a}, {on:%b} {on.day}"
+
+    def moment(self, at: datetime | None) -> str:
+        """Return a moment, as in Mar 9, 2026, 4:05 pm; nothing for None."""
+        if at is None:
+            return ""
+        local = at.astimezone(self.zone)
+        return f"{local:%b} {local.day}, {local.year}, {int(local.strftime('%I'))}:{local:%M} {local:%p}".replace("AM", "am").replace("PM", "pm")
+
+    def due(self, due_at: datetime | None, now: datetime, *, is_waiting: bool = False) -> Due:
+        """Return how near a due date is."""
+        if due_at is None:
+            return Due("nothing due", "none")
+        on, today = self.date(due_at), self.date(now)
+        if due_at < now:
+            return Due(f"late since {self.weekday(on)}", "late")
+        waiting = "waiting, " if is_waiting else ""
+        if on == today:
+            return Due(f"{waiting}due today", "today")
+        if on == today + timedelta(days=1):
+            return Due(f"{waiting}due tomorrow", "soon")
+        return Due(f"{waiting}due {self.weekday(on)}", "soon" if due_at - now <= SOON else "none")
+
+
+def times_of(zone: str) -> Times:
+    """Return the times of a zone of the IANA list."""
+    return Times(ZoneInfo(zone))
+
+
+def money(cents: int) -> str:
+    """Return a sum in dollars."""
+    return f"${cents / 100:,.2f}"
+
+
+def number(value: float) -> str:
+    """Return a computed count with one digit, without it where it says nothing."""
+    return f"{value:,.1f}".removesuffix(".0")
+
+
+ROLES: Mapping[Role, str] = {
+    Role.INTAKE: "Intake desk",
+    Role.CASEWORKER: "Caseworker",
+    Role.SUPERVISOR: "Supervisor",
+    Role.ANALYST: "Analyst",
+    Role.LIAISON: "Liaison",
+    Role.ADMINISTRATOR: "Administrator",
+    Role.AUDITOR: "Auditor",
+}
+
+CLOCKS: Mapping[ClockName, str] = {
+    ClockName.RECEIPT: "Automatic receipt",
+    ClockName.ACKNOWLEDGE: "Personal acknowledgement",
+    ClockName.ANSWER: "Answer",
+    ClockName.TAG_AND_CLOSE: "Root cause and closing",
+    ClockName.REVIEW: "Review",
+}
+
+BUTTONS: Mapping[Action, str] = {
+    Action.ACKNOWLEDGE: "Send the acknowledgement",
+    Action.TRIAGE: "Set this triage",
+    Action.ASSIGN: "Assign",
+    Action.NOTE: "Add the note",
+    Action.REQUEST_INFORMATION: "Ask the complainant",
+    Action.RECORD_INFORMATION: "Record the reply",
+    Action.PROPOSE_ANSWER: "Put before a supervisor",
+    Action.APPROVE: "Approve and send",
+    Action.SEND_BACK: "Send back",
+    Action.ANSWER: "Send the answer",
+    Action.TAG_ROOT_CAUSE: "Set the root cause",
+    Action.CLOSE: "Close the case",
+    Action.WITHDRAW: "Record the withdrawal",
+    Action.MARK_DUPLICATE: "Mark as duplicate",
+    Action.REOPEN: "Open for review",
+}
+"""Every action a person of the agency may ask for, with the words on its button."""
+
+FINDINGS: Mapping[Finding, str] = {
+    Finding.UPHELD: "Justified",
+    Finding.PARTLY_UPHELD: "Partly justified",
+    Finding.NOT_UPHELD: "Not justified",
+    Finding.NOT_DETERMINED: "Could not be found out",
+    Finding.WITHDRAWN: "Withdrawn",
+    Finding.NOT_CODED: "Not coded",
+}
+
+DONE: Mapping[Action, str] = {
+    Action.RECEIVE: "Received",
+    Action.RECORD_AS_HISTORY: "Recorded as history from another system",
+    Action.SEND_RECEIPT: "Receipt made out, with number and next dates",
+    Action.ACKNOWLEDGE: "Acknowledged in person",
+    Action.TRIAGE: "Triaged",
+    Action.ASSIGN: "Assigned",
+    Action.NOTE: "Note",
+    Action.REQUEST_INFORMATION: "Asked the complainant; the clock stands still",
+    Action.RECORD_INFORMATION: "The complainant replied; the clock goes on",
+    Action.PROPOSE_ANSWER: "Put an answer before another person",
+    Action.APPROVE: "Approved the answer; it was sent",
+    Action.SEND_BACK: "Sent the proposed answer back",
+    Action.ANSWER: "Answered",
+    Action.TAG_ROOT_CAUSE: "Said what was behind it",
+    Action.CLOSE: "Closed",
+    Action.WITHDRAW: "Withdrawn",
+    Action.MARK_DUPLICATE: "Marked as a duplicate",
+    Action.REOPEN: "Opened for review",
+    Action.WARN_OF_DEADLINE: "A due date is near",
+    Action.ESCALATE: "A due date was missed; the supervisors were told",
+}
+
+
+def state_words(state: State) -> str:
+    """Return a state as lists show it."""
+    return state.label
+
+
+class Words:
+    """The choices a policy gives, in the language of staff."""
+
+    def __init__(self, policy: Policy, people: Iterable[Colleague], today: date) -> None:
+        self.policy = policy
+        language = policy.agency.languages[0]
+        agency, taxonomy, scales = policy.agency, policy.taxonomy, policy.severity
+        self.services = tuple(Option(s.id, s.name[language]) for s in agency.services)
+        self.categories = tuple(Option(t.code, t.name) for t in taxonomy.of(Kind.INTAKE, on=today))
+        self.offices = tuple(Option(o.id, o.name) for o in agency.offices)
+        self.teams = tuple(Option(t.id, t.name) for t in agency.teams)
+        self.channels = tuple(Option(c.id, c.name[language]) for c in agency.channels)
+        self.languages = tuple(Option(code, LANGUAGES.get(code, code)) for code in agency.languages)
+        self.people = tuple(Option(p.name, p.display_name) for p in people if set(p.roles) & WORKERS)
+        self.severities = tuple(Option(str(v.level), f"{v.name}: {v.definition}") for v in scales.levels)
+        self.failure_severities = tuple(Option(str(v.level), v.name) for v in scales.levels if v.level)
+        self.spot_severities = tuple(
+            Option(str(v.level), v.name)
+            for v in scales.levels
+            if 0 < v.level <= scales.on_the_spot.severity_at_most
+        )
+        self.tracks = tuple(Option(t.value, f"{t.value.capitalize()} ({_length(policy, t)})") for t in Track)
+        self.findings = tuple(Option(f.value, FINDINGS[f]) for f in ANSWERED_AS)
+        self.remedies = tuple(Option(r.id.value, r.name) for r in scales.remedies)
+        self.spot_remedies = tuple(
+            Option(r.id.value, r.name) for r in scales.remedies if r.id in scales.on_the_spot.remedies
+        )
+        self.harms = tuple(Option(str(h.level), f"{h.name}: {h.definition}") for h in scales.harms)
+        self.scopes = tuple(Option(s.id.value, f"{s.name}: {s.definition}") for s in scales.scopes)
+        self.contributing = tuple(Option(t.code, f"{t.name}: {t.definition}") for t in taxonomy.of(Kind.CAUSE, on=today))
+        families = {t.code: t.name for t in taxonomy.of(Kind.FAMILY)}
+        self.causes = (
+            *(
+                Option(t.code, f"{t.code} {t.name}", families.get(t.family or "", ""))
+                for t in taxonomy.of(Kind.FAILURE, on=today)
+            ),
+            *(Option(t.code, f"{t.code} {t.name}", "No process failure") for t in taxonomy.of(Kind.NON_FAILURE, on=today)),
+        )
+        self._labels = {
+            **{option.value: option.label for option in (*self.services, *self.offices, *self.teams, *self.channels)},
+            **{term.code: term.name for term in taxonomy.terms},
+        }
+        self._people = {person.name: person.display_name for person in people}
+
+    def of(self, code: str | None) -> str:
+        """Return the name of a code; one the policy lacks stands as it is."""
+        return self._labels.get(code, code) if code else ""
+
+    def person(self, name: str | None) -> str:
+        """Return a person's name as colleagues know it."""
+        return self._people.get(name, name) if name else ""
+
+    def severity(self, level: int | None) -> str:
+        """Return the name of a severity."""
+        return next((v.name for v in self.policy.severity.levels if v.level == level), "") if level is not None else ""
+
+    def title(self, service: str | None, category: str | None) -> str:
+        """Return what a complaint is about, in a line."""
+        told = [self.of(category), self.of(service)]
+        return " · ".join(word for word in told if word) or "Not yet triaged"
+
+
+ANSWERED_AS = (Finding.UPHELD, Finding.PARTLY_UPHELD, Finding.NOT_UPHELD, Finding.NOT_DETERMINED)
+WORKERS = frozenset({Role.INTAKE, Role.CASEWORKER, Role.SUPERVISOR})
+LANGUAGES: Mapping[str, str] = {"en": "English", "es": "Español"}
+
+
+def _length(policy: Policy, track: Track) -> str:
+    standard = policy.standards.of(ClockName.ANSWER, track)
+    return f"{standard.amount} {standard.unit.value.replace('_', ' ')}"

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that goes wrong, as RFC 9457 says: one sentence in `detail`, and a `type` that programs can tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from api.actions import Busy
+from api.reads.database import RecordAway
+from api.reads.paging import BadCursor
+from api.reads.policies import UnknownAgency
+from api.shapes import FieldFault, ProblemView
+from models.refusals import Refused
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 3
+TYPES = "/problems/"
+_TITLES = {
+    HTTPStatus.NOT_FOUND: "Not found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Not possible here",
+    HTTPStatus.BAD_REQUEST: "Not understood",
+}
+
+
+class Problem(Exception):
+    """Something a client is told in a sentence; its kind stands in `code`."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "bad-request"
+    title = "Not understood"
+
+    def __init__(self, detail: str, *, headers: Mapping[str, str] | None = None, faults: Iterable[FieldFault] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.errors = tuple(faults)
+
+
+class NotFound(Problem):
+    """There is nothing of that name for this asker; what another agency has is told no otherwise."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not-found"
+    title = "Not found"
+
+
+class NotSignedIn(Problem):
+    """The route is for signed-in people, and nobody known is asking."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "not-signed-in"
+    title = "Not signed in"
+
+    def __init__(self, detail: str = "Sign in first, or send a valid bearer token.") -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(Problem):
+    """The asker is known, and the route is for other people."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+    title = "Not for you"
+
+
+class Unprocessable(Problem):
+    """The request is well-formed and says something that cannot be; every fault is named at once."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "invalid"
+    title = "Some fields need correcting"
+
+    def __init__(self, faults: Iterable[FieldFault]) -> None:
+        named = tuple(faults)
+        super().__init__(" ".join(fault.sentence for fault in named), faults=named)
+
+
+class TooLarge(Problem):
+    """The body is longer than anything this interface takes."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "too-large"
+    title = "Too large"
+
+
+class TooMany(Problem):
+    """More requests than the published limit; the header says when to come back."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too-many-requests"
+    title = "Too many requests"
+
+
+class Conflict(Problem):
+    """The request contradicts what is there already."""
+
+    status = HTTPStatus.CONFLICT
+    code = "conflict"
+    title = "This contradicts what is there"
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    """Return a problem as it is sent."""
+    view = ProblemView(
+        type=TYPES + problem.code,
+        title=problem.title,
+        status=problem.status,
+        detail=problem.detail,
+        errors=problem.errors,
+    )
+    body = view.model_dump(mode="json", exclude_defaults=True)
+    return JSONResponse(body, status_code=problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return the problem that tells of an expected error; an unexpected one is raised again."""
+    match error:
+        case Problem():
+            return error
+        case Refused():
+            return _refusal(error)
+        case Busy() | RecordAway():
+            return _unavailable(str(error))
+        case BadCursor():
+            return Unprocessable([FieldFault(field="cursor", sentence=str(error))])
+        case UnknownAgency():
+            return Unprocessable([FieldFault(field="agency", sentence=str(error))])
+        case RequestValidationError():
+            return Unprocessable(faults_of(error.errors()))
+        case HTTPException():
+            return _http(error)
+    raise error
+
+
+def faults_of(errors: Iterable[Any]) -> list[FieldFault]:
+    """Return one sentence for each field that pydantic refuses."""
+    return [_fault(error) for error in errors]
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Have every expected error of the interface answered as a problem."""
+    for kind in (Problem, Refused, Busy, RecordAway, BadCursor, UnknownAgency, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _answer)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problems(*kinds: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """Return the problems of a route for its documentation."""
+    told: dict[int, list[str]] = {}
+    for kind in kinds:
+        status, sentence = _documented(kind)
+        told.setdefault(status, []).append(sentence)
+    return {
+        status: {
+            "model": ProblemView,
+            "description": " ".join(dict.fromkeys(sentences)),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemView"}}},
+        }
+        for status, sentences in told.items()
+    }
+
+
+def _documented(kind: type[Exception]) -> tuple[int, str]:
+    sentence = (kind.__doc__ or "").strip().partition("\n")[0]
+    if issubclass(kind, Problem):
+        return kind.status, sentence
+    if issubclass(kind, Refused):
+        return HTTPStatus.CONFLICT, sentence
+    return HTTPStatus.SERVICE_UNAVAILABLE, sentence
+
+
+async def _answer(_request: Request, error: Exception) -> JSONResponse:
+    return problem_response(problem_of(error))
+
+
+async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    """Answer what nobody expected; the server's log has the rest."""
+    problem = Problem("Something went wrong on our side. It is noted; ask again with the same key in a while.")
+    problem.status, problem.code, problem.title = HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", "Our fault"
+    return problem_response(problem)
+
+
+def _refusal(refused: Refused) -> Problem:
+    problem = Conflict(str(refused))
+    problem.code = refused.code
+    problem.title = refused.code.replace("-", " ").capitalize()
+    return problem
+
+
+def _unavailable(sentence: str) -> Problem:
+    problem = Problem(sentence, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+    problem.status, problem.code, problem.title = HTTPStatus.SERVICE_UNAVAILABLE, "try-again", "Try again shortly"
+    return problem
+
+
+def _http(error: HTTPException) -> Problem:
+    status = HTTPStatus(error.status_code)
+    problem = Problem(str(error.detail).rstrip(".") + ".", headers=error.headers)
+    problem.status = status
+    problem.code = status.phrase.lower().replace(" ", "-")
+    problem.title = _TITLES.get(status, status.phrase)
+    return problem
+
+
+def _fault(error: Mapping[str, Any]) -> FieldFault:
+    path = [str(part) for part in _without_place(error["loc"])]
+    field = ".".join(path) or "body"
+    said = {
+        "missing": f"'{field}' is missing.",
+        "extra_forbidden": f"'{field}' is not a field of this request.",
+        "json_invalid": "The body is not JSON.",
+    }
+    return FieldFault(field=field, sentence=said.get(error["type"]) or f"'{field}': {_sentence(error)}")
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    if error["type"] == "string_pattern_mismatch":
+        return "this holds signs that cannot stand here."
+    text = str(error["msg"]).removeprefix("Value error, ")
+    return text[:1].lower() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _without_place(loc: Sequence[str | int]) -> Sequence[str | int]:
+    return loc[1:] if loc and loc[0] in {"body", "query", "path", "header", "cookie"} else loc
