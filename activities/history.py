@@ -151,7 +151,9 @@ class _Lived:
 def _lived(story: Story) -> _Lived:
     """Tell the story: apply every event, chain it, and note what it changed in the weekly cells."""
     case = coded = new_case(story.intake.receipt)
-    last_hash, events, cells = GENESIS_HASH, [], []
+    last_hash = GENESIS_HASH
+    events: list[dict[str, Any]] = []
+    cells: list[dict[str, Any]] = []
     for event in story.events:
         before, case = case, apply(case, event)
         coded = case if case.issues != before.issues else coded

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many rows at once: COPY into a temporary table of the connection, then INSERT … SELECT into the table itself.
 
-PostgreSQL refuses COPY into a table under row-level security, and COPY knows no ON CONFLICT; the detour costs little and
-keeps both the separation of agencies and the idempotency key.
+PostgreSQL refuses COPY into a table under row-level security, and COPY knows no ON CONFLICT; the detour costs little
+and keeps both the separation of agencies and the idempotency key.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 from psycopg import AsyncConnection as Driver
 from psycopg import sql
 from sqlalchemy import Column, Table
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_DIALECT = postgresql.dialect()
+_DIALECT = PGDialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no types here
 
 Values = Sequence[Any]
 """The values of one row, in the order of the columns."""
@@ -59,9 +59,9 @@ class Loading:
         return {row[0] for row in await cursor.fetchall()}
 
     async def load(self, driver: Driver[Any], rows: Sequence[Values]) -> None:
-        """Insert rows, all of them new."""
+        """Insert rows, all of them new; the temporary table is there afterwards also where there were none."""
+        await self.wait(driver, rows)
         if rows:
-            await self.wait(driver, rows)
             await self.take_over(driver)
 
 

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, delete, insert, select, text
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.aggregates import Cell
@@ -18,12 +19,10 @@ from models.clocks import Clock, Rules, clocks_of, next_due
 from models.commands import NoFailure, ProcessFailure
 from models.events import Event
 from models.messages import ContentRef
-from models.tables.aggregates import cell_delta, queue_delta
-from models.tables.cases import case_clock, case_file, case_issue, case_tag, outbox, outbox_pending
+from models.tables.cases import case_file
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """Stands in queue_at where nothing is due, so that a queue has one order and one index."""
-_NOT_UPDATED = {"case_id", "agency", "reference"}
 
 
 def file_row(case: Case, rules: Rules, last_hash: bytes) -> dict[str, Any]:
@@ -134,30 +133,77 @@ def cell_rows(case: Case, differences: list[tuple[Cell, int]], happened_at: date
         }
 
 
-async def write_case(connection: AsyncConnection, before: Case, after: Case, rules: Rules, last_hash: bytes) -> None:
-    """Write what changed of the case's rows."""
-    row = file_row(after, rules, last_hash)
-    statement = upsert(case_file).values(row)
-    renewed = {name: statement.excluded[name] for name in row if name not in _NOT_UPDATED}
-    await connection.execute(statement.on_conflict_do_update(index_elements=["case_id"], set_=renewed))
-    if before.issues != after.issues:
-        await _replace(connection, case_issue, after.id, list(issue_rows(after)), had_some=bool(before.issues))
-    had_tags = any(issue.cause for issue in before.issues)
-    has_tags = any(issue.cause for issue in after.issues)
-    if before.issues != after.issues and (had_tags or has_tags):
-        await _replace(connection, case_tag, after.id, list(tag_rows(after)), had_some=had_tags)
-    clocks = clocks_of(after, rules)
-    if before.sequence == 0 or clocks != clocks_of(before, rules):
-        await _replace(connection, case_clock, after.id, list(clock_rows(after, clocks)), had_some=bool(before.clocks))
+def queue_rows(case: Case, differences: list[tuple[str, int]]) -> Iterator[dict[str, Any]]:
+    """Return rows of `queue_delta`."""
+    for queue, change in differences:
+        yield {"agency": case.agency, "case_id": case.id, "queue": queue, "change": change}
 
 
-async def replace_case(connection: AsyncConnection, case: Case, rules: Rules, last_hash: bytes) -> None:
-    """Write every row of the case anew, whatever stood there."""
-    await connection.execute(delete(case_file).where(case_file.c.case_id == case.id))
-    await connection.execute(insert(case_file), [file_row(case, rules, last_hash)])
-    await _replace(connection, case_issue, case.id, list(issue_rows(case)), had_some=True)
-    await _replace(connection, case_tag, case.id, list(tag_rows(case)), had_some=True)
-    await _replace(connection, case_clock, case.id, list(clock_rows(case, clocks_of(case, rules))), had_some=True)
+@dataclass(frozen=True, slots=True)
+class CaseRows:
+    """A case's rows as `put_case` takes them; a part that is None has not changed."""
+
+    file: dict[str, Any]
+    issues: list[dict[str, Any]] | None
+    tags: list[dict[str, Any]] | None
+    clocks: list[dict[str, Any]] | None
+
+    def parameters(self) -> dict[str, str | None]:
+        """Return the parts as parameters of SQL."""
+        return {
+            "file": as_json(self.file),
+            "issues": None if self.issues is None else as_json(self.issues),
+            "tags": None if self.tags is None else as_json(self.tags),
+            "clocks": None if self.clocks is None else as_json(self.clocks),
+        }
+
+
+def all_rows(case: Case, coded: Case, rules: Rules, last_hash: bytes) -> CaseRows:
+    """Return every row of the case; `coded` is the case when its issues last changed, for its tags are of that time."""
+    return CaseRows(
+        file=file_row(case, rules, last_hash),
+        issues=list(issue_rows(case)),
+        tags=list(tag_rows(coded)),
+        clocks=list(clock_rows(case, clocks_of(case, rules))),
+    )
+
+
+def changed_rows(before: Case, after: Case, rules: Rules, last_hash: bytes) -> CaseRows:
+    """Return the rows that differ after an event; the case's own row always does."""
+    has_tags = any(issue.cause for issue in (*before.issues, *after.issues))
+    same_issues = before.issues == after.issues
+    same_clocks = (before.clocks, before.pauses, before.track) == (after.clocks, after.pauses, after.track)
+    return CaseRows(
+        file=file_row(after, rules, last_hash),
+        issues=None if same_issues else list(issue_rows(after)),
+        tags=None if same_issues or not has_tags else list(tag_rows(after)),
+        clocks=None if same_clocks else list(clock_rows(after, clocks_of(after, rules))),
+    )
+
+
+def as_json(rows: object) -> str:
+    """Return rows as the SQL functions read them: bytes in PostgreSQL's hexadecimal spelling."""
+    return json.dumps(rows, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+_PUT_CASE = text("""
+    SELECT put_case(CAST(:file AS jsonb), CAST(:issues AS jsonb), CAST(:tags AS jsonb), CAST(:clocks AS jsonb))
+""")
+_ADD_DELTAS = text("SELECT add_deltas(CAST(:cells AS jsonb), CAST(:queues AS jsonb))")
+
+
+async def replace_case(connection: AsyncConnection, rows: CaseRows) -> None:
+    """Write rows of a case anew, whatever stood there.
+
+    The case's own row is renewed, never deleted: whoever waits for its lock would find no case.
+    """
+    await connection.execute(_PUT_CASE, rows.parameters())
 
 
 async def write_differences(
@@ -167,44 +213,12 @@ async def write_differences(
     queues: list[tuple[str, int]],
     happened_at: datetime,
 ) -> None:
-    """Append the deltas of an event, or of a correction."""
-    if cells:
-        await connection.execute(insert(cell_delta), list(cell_rows(case, cells, happened_at)))
-    if queues:
-        rows = [{"agency": case.agency, "case_id": case.id, "queue": q, "change": n} for q, n in queues]
-        await connection.execute(insert(queue_delta), rows)
-
-
-async def write_letters(connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
-    """Put letters into the outbox and wake whoever sends them."""
-    if rows:
-        await connection.execute(insert(outbox), rows)
-        await connection.execute(insert(outbox_pending), [{"id": r["id"], "agency": r["agency"]} for r in rows])
-        await connection.execute(text("SELECT pg_notify('outbox', '')"))
-
-
-_ADD_WORDS = text("""
-    INSERT INTO case_search (case_id, agency, sort_at, words)
-    SELECT :case_id, :agency, :sort_at,
-           to_tsvector('simple', :reference) || coalesce(words_of(array_agg(body)), ''::tsvector)
-    FROM content WHERE case_id = :case_id AND id = ANY (:ids)
-    ON CONFLICT (case_id) DO UPDATE SET words = case_search.words || excluded.words
-""")
-
-
-async def add_words(connection: AsyncConnection, case: Case, ids: list[UUID]) -> None:
-    """Make the texts with these ids findable."""
-    if ids or case.sequence == 1:
-        await connection.execute(
-            _ADD_WORDS,
-            {
-                "case_id": case.id,
-                "agency": case.agency,
-                "sort_at": case.counted_from,
-                "reference": case.receipt.reference,
-                "ids": ids,
-            },
-        )
+    """Append deltas that correct what a case adds to the counts."""
+    rows = {
+        "cells": as_json(list(cell_rows(case, cells, happened_at))),
+        "queues": as_json(list(queue_rows(case, queues))),
+    }
+    await connection.execute(_ADD_DELTAS, rows)
 
 
 def content_ids(event: Event) -> list[UUID]:
@@ -221,15 +235,6 @@ def _refs(value: object) -> Iterator[UUID]:
     elif hasattr(type(value), "model_fields"):
         for name in type(value).model_fields:  # type: ignore[attr-defined]  # checked in the line above
             yield from _refs(getattr(value, name))
-
-
-async def _replace(
-    connection: AsyncConnection, table: Table, case_id: UUID, rows: list[dict[str, Any]], *, had_some: bool
-) -> None:
-    if had_some:
-        await connection.execute(delete(table).where(table.c.case_id == case_id))
-    if rows:
-        await connection.execute(insert(table), rows)
 
 
 async def stored_case(connection: AsyncConnection, case_id: UUID) -> tuple[Case, bytes] | None:

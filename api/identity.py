@@ -84,12 +84,14 @@ def who(*roles: Role) -> Who:
 class Public:
     """The dependency of a route for everybody: counted against the limits unless somebody known asks."""
 
-    def __init__(self, *, is_limited: bool = True) -> None:
+    def __init__(self, *, is_limited: bool = True, looks: bool = True) -> None:
         self.is_limited = is_limited
+        self.looks = looks
+        """Whether it matters who asks; where not, nothing is looked up."""
 
     async def __call__(self, request: Request) -> Staff | None:
         """Return who is asking, if known; raises TooMany."""
-        staff = await signed_in(request)
+        staff = await signed_in(request) if self.looks else None
         if self.is_limited and staff is None:
             limits: PublicLimits = request.app.state.limits
             await limits.count(request.client.host if request.client else "")

@@ -9,6 +9,9 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from api.reads.database import Database
 from api.reads.policies import Policies
 from models.commands import Command
@@ -39,11 +42,11 @@ class SignIn(Protocol):
     def issuer(self) -> str:
         """Who vouches for people."""
 
-    async def start(self, redirect_to: str) -> tuple[str, str]:
-        """Return where to send the browser, and what to keep until it comes back."""
+    async def begin(self, request: Request, callback_url: str, go_on_to: str) -> Response:
+        """Send the browser to the provider; raises SignInFailed."""
 
-    async def subject(self, kept: str, callback_url: str) -> str:
-        """Return whom the provider vouches for; raises SignInFailed."""
+    async def finish(self, request: Request) -> tuple[str, str]:
+        """Return whom the provider vouches for, and where they were going; raises SignInFailed."""
 
 
 @dataclass(frozen=True, slots=True)

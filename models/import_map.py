@@ -26,6 +26,8 @@ CONTACT_LIMIT: Final = 500
 ISO: Final = "iso"
 EARLIEST: Final = date(1970, 1, 1)
 """Case ids carry the moment of receipt as milliseconds since then (RFC 9562 §5.7)."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+"""What a reader makes of bytes that are not UTF-8."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=SHORT_TEXT_LIMIT)]
@@ -51,7 +53,7 @@ class Coded(Message):
     """A column whose words become codes; a word that `values` does not name is kept, spelt as a code."""
 
     column: Column
-    values: dict[str, Code] = {}
+    values: dict[str, Code] = Field(default_factory=dict)
 
 
 class Outcome(Message):
@@ -224,9 +226,8 @@ class _Told:
         """Return a free text."""
         text = self.text(part)
         if len(text) > TEXT_LIMIT:
-            raise RowRejected(
-                f"The text in '{self._map.columns[part]}' has {len(text):,} characters; at most {TEXT_LIMIT:,} are taken."
-            )
+            column = self._map.columns[part]
+            raise RowRejected(f"The text in '{column}' has {len(text):,} characters; at most {TEXT_LIMIT:,} are taken.")
         return text
 
     def code(self, part: str, coded: Coded | None) -> str | None:
@@ -249,7 +250,7 @@ class _Told:
 def _must_be_clean(text: str, column: str) -> None:
     if "\x00" in text:
         raise RowRejected(f"The column '{column}' holds a NUL character, which no text has.")
-    if any("\ud800" <= mark <= "\udfff" for mark in text):
+    if _SURROGATE.search(text):
         raise RowRejected(f"The column '{column}' holds bytes that are not UTF-8.")
 
 

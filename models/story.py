@@ -62,9 +62,11 @@ def _clock_changes(case: Case, event: Event, started_at: datetime) -> Changes:
         run.model_copy(update={"stopped_at": event.at}) if run.is_running and run.name in row.stops else run
         for run in case.clocks
     ) + tuple(ClockRun(name=name, started_at=started_at) for name in sorted(row.starts))
-    pauses = case.pauses
-    if row.resumes or row.stops:
-        pauses = tuple(p if p.ended_at else p.model_copy(update={"ended_at": event.at}) for p in pauses)
+    going_on = row.resumes | row.stops
+    pauses = tuple(
+        p.model_copy(update={"ended_at": event.at}) if p.ended_at is None and p.clock in going_on else p
+        for p in case.pauses
+    )
     pauses += tuple(
         Pause(clock=run.name, started_at=event.at) for run in clocks if run.is_running and run.name in row.pauses
     )

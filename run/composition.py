@@ -46,8 +46,8 @@ def secrets_of(settings: Settings) -> Secrets:
 
 
 def engine_for(url: str, *, connections: int) -> AsyncEngine:
-    """Return an engine that keeps that many connections and finds out when one has died."""
-    return create_async_engine(url, pool_size=connections, max_overflow=0, pool_pre_ping=True, pool_recycle=1800)
+    """Return an engine that keeps that many connections; after one has died, the pool makes all of them anew."""
+    return create_async_engine(url, pool_size=connections, max_overflow=0, pool_recycle=1800)
 
 
 def case_keys(engine: AsyncEngine, secrets: Secrets) -> CaseKeys:

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, cast
 
 import polars as pl
 
@@ -79,13 +79,18 @@ def open_rows(path: Path) -> Iterator[RowFile]:
     if kind not in {".csv", ".tsv", ".jsonl", ".ndjson"}:
         raise Unreadable(f"{path.name}: an import reads {FORMATS}.")
     with path.open("rb") as raw:
-        stream: IO[bytes] = gzip.open(raw) if path.suffix == ".gz" else raw  # type: ignore[assignment]  # it reads bytes
+        stream: IO[bytes] = _unzipped(raw) if path.suffix == ".gz" else raw
         # Bytes that are not UTF-8 come through as surrogates, so that one bad row does not stop the file.
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
         if kind in {".csv", ".tsv"}:
             yield _Csv(text, raw, path, "," if kind == ".csv" else "\t")
         else:
             yield _JsonLines(text, raw, path)
+
+
+def _unzipped(raw: IO[bytes]) -> IO[bytes]:
+    """Return the bytes inside; whoever opened the file closes it."""
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
 
 
 class _Streamed:

@@ -11,10 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Any, Self, TextIO
 from zoneinfo import ZoneInfo
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from sqlalchemy.exc import OperationalError
@@ -35,15 +34,19 @@ from models.messages import canonical_message, sha256
 from models.receiving import Intake
 from run.composition import engine_for, now, secrets_of
 from run.import_files import RawRow, RowFile, Unreadable, open_rows, sha256_of
-from run.settings import Settings, SettingsFaults
+from run.settings import Settings
 
 MAPS_FOLDER = Path(__file__).resolve().parent / "import_maps"
 BATCH_ROWS = 500
 BATCHES_AT_ONCE = 3
 """While one batch is being written, the next is read and a third waits; memory is bounded by them."""
-SOME_REJECTED = 1
-NOT_POSSIBLE = 2
-"""Exit codes; 0 is: every row is in the record."""
+_PROGRESS_COLUMNS = (
+    SpinnerColumn(),
+    TextColumn("{task.description}"),
+    BarColumn(),
+    TaskProgressColumn(),
+    TimeRemainingColumn(),
+)
 
 
 class ImportImpossible(Exception):
@@ -59,6 +62,8 @@ class Totals:
     live: int = 0
     already_there: int = 0
     rejected: int = 0
+    rejects: Path | None = None
+    """Where the rejected rows are."""
 
     def add(self, outcome: Outcome) -> None:
         """Add what became of a batch."""
@@ -67,13 +72,15 @@ class Totals:
         self.already_there += outcome.already_there
         self.rejected += len(outcome.rejected)
 
-    @property
-    def sentence(self) -> str:
-        """The totals, which add up."""
-        return (
+    def lines(self) -> tuple[str, ...]:
+        """Return the totals as sentences; they add up."""
+        sums = (
             f"{self.read:,} rows read = {self.as_history:,} taken in as history + {self.live:,} taken in live"
             f" + {self.already_there:,} already there + {self.rejected:,} rejected."
         )
+        if not self.rejected:
+            return (sums,)
+        return (sums, f"The rejected rows are in {self.rejects}, each with its reason.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,12 @@ class Asked:
     agency: str = ""
     """Empty: the only one there is."""
     as_history: bool = False
+    limit: int | None = None
+    """Read no more rows than this."""
+
+
+Moved = Callable[[int, int, "Totals"], None]
+"""Hears how far an import is: position in the file, its size, the totals so far."""
 
 
 @dataclass(slots=True)
@@ -102,11 +115,11 @@ class Rejects:
     """The file of rejected rows: its number, the reason, and the row as it was. No rejects, no file."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._file: TextIO | None = None
 
-    def __enter__(self) -> Rejects:
-        self._path.unlink(missing_ok=True)
+    def __enter__(self) -> Self:
+        self.path.unlink(missing_ok=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -116,12 +129,21 @@ class Rejects:
     def write(self, rejected: list[tuple[int, str]], cells: dict[int, dict[str, Any]]) -> None:
         """Write down rows with their reasons."""
         if self._file is None and rejected:
-            self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+            self._file = _opened(self.path)
             csv.writer(self._file).writerow(["row", "reason", "original"])
         if self._file is not None:
             rows = ((number, reason, json.dumps(cells[number], default=str)) for number, reason in sorted(rejected))
             csv.writer(self._file).writerows(rows)
             self._file.flush()
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+    except OSError as problem:
+        raise ImportImpossible(
+            f"Rejected rows cannot be written to {path} ({problem.strerror}); name another file with --rejects."
+        ) from problem
 
 
 def load_map(name: str) -> ImportMap:
@@ -139,11 +161,40 @@ def load_map(name: str) -> ImportMap:
         raise ImportImpossible(str(problem)) from problem
 
 
-async def import_file(settings: Settings, asked: Asked, moved: Callable[[int, int, Totals], None]) -> Totals:
-    """Take in every row of the file that is new; `moved` hears how far it is (position, size, totals so far).
+async def import_file(
+    settings: Settings,
+    file: Path,
+    column_map: str,
+    *,
+    agency: str = "",
+    as_history: bool = False,
+    rejects: Path | None = None,
+    limit: int | None = None,
+    console: Console | None = None,
+) -> Totals:
+    """Take in every row of the file that is new, showing on the console how far it is; return what became of the rows.
 
     Raises ImportImpossible; what was taken in until then is durable, and running it again goes on from there.
     """
+    asked = Asked(
+        file=file,
+        import_map=load_map(column_map),
+        rejects=rejects or file.with_name(f"{file.name}.rejects.csv"),
+        agency=agency,
+        as_history=as_history,
+        limit=limit,
+    )
+    with Progress(*_PROGRESS_COLUMNS, console=console, disable=console is None) as progress:
+        bar = progress.add_task(file.name, total=None)
+
+        def moved(position: int, size: int, totals: Totals) -> None:
+            told = f"{file.name}: {totals.read:,} rows, {totals.rejected:,} rejected"
+            progress.update(bar, completed=position, total=size, description=told)
+
+        return await _import(settings, asked, moved)
+
+
+async def _import(settings: Settings, asked: Asked, moved: Moved) -> Totals:
     secrets = secrets_of(settings)
     engine = engine_for(settings.worker_database_url, connections=ACCEPTED_AT_ONCE + BATCHES_AT_ONCE)
     try:
@@ -153,17 +204,14 @@ async def import_file(settings: Settings, asked: Asked, moved: Callable[[int, in
         origin = Origin(asked.import_map.source, asked.import_map.language, file_sha256, map_sha256)
         imports = Imports(engine, _accepting(engine), agency, origin, secrets.case_keys, as_history=asked.as_history)
         place = Place(agency.time_zone, now().astimezone(ZoneInfo(agency.time_zone)).date())
-        with open_rows(asked.file) as rows, Rejects(asked.rejects) as rejects:
+        with open_rows(asked.file) as rows, Rejects(asked.rejects) as rejected:
             _some_column_is_there(rows, asked.import_map, asked.file)
-            run = _Run(imports, rejects, await imports.rows_done())
-            await run.all(rows, _batches(rows, asked.import_map, place), moved)
-        return run.totals
+            run = _Run(imports, rejected, await imports.rows_done())
+            return await run.all(rows, _batches(rows, asked, place), moved)
     except Unreadable as problem:
         raise ImportImpossible(str(problem)) from problem
-    except (OperationalError, OSError) as problem:
-        raise ImportImpossible(
-            f"The record cannot be reached ({type(problem).__name__}). Start it, and run the same import again."
-        ) from problem
+    except OperationalError as problem:
+        raise ImportImpossible("The record cannot be reached. Start it, and run the same import again.") from problem
     finally:
         await engine.dispose()
 
@@ -176,9 +224,9 @@ class _Run:
         self._rejects = rejects
         self._rows_done = rows_done
         self._is_clean = True
-        self.totals = Totals()
+        self.totals = Totals(rejects=rejects.path)
 
-    async def all(self, rows: RowFile, batches: Iterator[_Batch], moved: Callable[[int, int, Totals], None]) -> None:
+    async def all(self, rows: RowFile, batches: Iterator[_Batch], moved: Moved) -> Totals:
         """Take in batch after batch, some at once, and settle them in their order."""
         under_way: deque[tuple[_Batch, asyncio.Task[Outcome]]] = deque()
         try:
@@ -190,6 +238,7 @@ class _Run:
             while under_way:
                 await self._settle(*under_way.popleft())
                 moved(rows.size, rows.size, self.totals)
+            return self.totals
         finally:
             for _, task in under_way:
                 task.cancel()
@@ -212,13 +261,13 @@ class _Run:
             await self._imports.note_progress(batch.last)
 
 
-def _batches(rows: RowFile, import_map: ImportMap, place: Place) -> Iterator[_Batch]:
-    raws = rows.rows()
+def _batches(rows: RowFile, asked: Asked, place: Place) -> Iterator[_Batch]:
+    raws = itertools.islice(rows.rows(), asked.limit)
     while some := list(itertools.islice(raws, BATCH_ROWS)):
         batch = _Batch(last=some[-1].number)
         for raw in some:
             batch.cells[raw.number] = raw.cells
-            _sort_in(raw, batch, import_map, place)
+            _sort_in(raw, batch, asked.import_map, place)
         yield batch
 
 
@@ -257,54 +306,3 @@ async def _agency(engine: AsyncEngine, slug: str) -> ImportingAgency:
     known = ", ".join(agency.slug for agency in agencies) or "none yet; run `putright migrate`"
     asked = f"There is no agency {slug}." if slug else "Name the agency with --agency."
     raise ImportImpossible(f"{asked} The record has: {known}.")
-
-
-def import_command(
-    file: Annotated[
-        Path, typer.Argument(help="CSV, JSON Lines (each also .gz) or Parquet.", exists=True, dir_okay=False)
-    ],
-    column_map: Annotated[str, typer.Option("--map", help="A built-in column map (cfpb), or the path of a TOML file.")],
-    *,
-    as_history: Annotated[
-        bool, typer.Option("--as-history", help="Record rows that are settled as history, without a live case.")
-    ] = False,
-    agency: Annotated[str, typer.Option(help="The agency's slug; not needed where there is only one.")] = "",
-    rejects: Annotated[
-        Path | None, typer.Option(help="Where rejected rows go; FILE.rejects.csv in this folder unless given.")
-    ] = None,
-) -> None:
-    """Take in complaints from a file. Run again after a crash, it goes on; run twice, it changes nothing.
-
-    Exit code 0: every row is in the record; 1: some were rejected, with reasons in the rejects file; 2: not possible.
-    """
-    console = Console(stderr=True)
-    rejects_file = rejects or Path(f"{file.name}.rejects.csv")
-    try:
-        settings = Settings.load(["worker_database_url"])
-        asked = Asked(file, load_map(column_map), rejects_file, agency, as_history)
-        totals = asyncio.run(_import_visibly(settings, asked, console))
-    except (ImportImpossible, SettingsFaults) as problem:
-        console.print(str(problem), style="red", markup=False, highlight=False)
-        raise typer.Exit(NOT_POSSIBLE) from problem
-    typer.echo(totals.sentence)
-    if totals.rejected:
-        typer.echo(f"The rejected rows are in {rejects_file}, each with its reason.")
-        raise typer.Exit(SOME_REJECTED)
-
-
-async def _import_visibly(settings: Settings, asked: Asked, console: Console) -> Totals:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task(asked.file.name, total=None)
-
-        def moved(position: int, size: int, totals: Totals) -> None:
-            told = f"{totals.read:,} rows, {totals.rejected:,} rejected"
-            progress.update(bar, completed=position, total=size, description=told)
-
-        return await import_file(settings, asked, moved)

@@ -156,7 +156,7 @@ class Supervisor:
             port=self._settings.temporal_port,
             namespace=self._settings.temporal_namespace,
             ui_port=self._settings.temporal_ui_port,
-            file=folder / "temporal.db",
+            folder=folder,
         )
         self._say("Temporal is starting …")
         self._keep(server.program())

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +25,7 @@ from activities.policies import Policies
 from models import lifecycle
 from models.case import Case
 from models.commands import SYSTEM, Command, SendReceipt
+from models.messages import ContentRef
 from models.receiving import text_of
 from models.story import apply
 from tests.given import a_key
@@ -42,14 +43,14 @@ class Post:
     url: str = ""
 
     async def handle_RCPT(  # noqa: N802 - the name is aiosmtpd's
-        self, server: Any, session: Any, envelope: Any, address: str, rcpt_options: Any
+        self, server: object, session: object, envelope: Envelope, address: str, rcpt_options: object
     ) -> str:
         if address in self.replies:
             return self.replies[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: object, session: object, envelope: Envelope) -> str:  # noqa: N802
         message = message_from_bytes(envelope.content, policy=default)
         assert isinstance(message, EmailMessage)
         self.received.append(message)
@@ -114,7 +115,7 @@ async def lived(engine: AsyncEngine, case: Case, *commands: Command) -> Case:
     return case
 
 
-async def said(record: Record, case: Case, kind: str, body: str) -> Any:
+async def said(record: Record, case: Case, kind: str, body: str) -> ContentRef:
     """Store a text of the case and return its reference."""
     text_ = text_of(case.id, a_key(), kind, body)
     put = text("SELECT put_content(:agency, :case_id, :id, :kind, :body, :salt, :digest)")

@@ -6,9 +6,6 @@ use the context managers where a test kills or restarts its own. Nothing is shar
 """
 
 import contextlib
-import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,19 +16,25 @@ import pytest
 from psycopg import sql
 
 from run.embedded import postgres, processes, temporal
-from run.embedded.accounts import account_named
-from run.settings import DATABASE, EMBEDDED_SUPERUSER, Settings, libpq_url
-
-START_WITHIN_SECONDS = 120.0
+from run.embedded.temporary import START_WITHIN_SECONDS, TemporaryPostgres, temporary_folder, temporary_postgres
+from run.settings import DATABASE, EMBEDDED_SUPERUSER, libpq_url
 
 
 @dataclass(slots=True)
 class PostgresServer:
-    """A running PostgreSQL with an empty database `putright`."""
+    """A running PostgreSQL with an empty database `putright`, where tests make databases of their own."""
 
-    server: postgres.EmbeddedPostgres
-    log_file: Path
-    child: processes.Child
+    running: TemporaryPostgres
+
+    @property
+    def server(self) -> postgres.EmbeddedPostgres:
+        """How it is run."""
+        return self.running.server
+
+    @property
+    def child(self) -> processes.Child:
+        """The process that runs now."""
+        return self.running.child
 
     def url(self, *, role: str = EMBEDDED_SUPERUSER, database: str = DATABASE) -> str:
         """SQLAlchemy's address (postgresql+psycopg://…); the superuser's unless a role is named."""
@@ -57,14 +60,11 @@ class PostgresServer:
 
     def kill(self) -> None:
         """End the server as kill -9 does."""
-        self.child.process.kill()
-        self.child.process.wait()
+        self.running.kill()
 
     def start_again(self) -> None:
         """Start the server on the data it had."""
-        self.server.prepare()
-        self.child = processes.start(self.server.program(), self.log_file)
-        postgres.wait_until_ready(self.server, self.child, within_seconds=START_WITHIN_SECONDS)
+        self.running.start_again()
 
 
 @dataclass(slots=True)
@@ -99,22 +99,8 @@ class TemporalServer:
 @contextlib.contextmanager
 def embedded_postgres(*, durable: bool = True) -> Iterator[PostgresServer]:
     """Run PostgreSQL in a new folder until the block ends; `durable=False` switches fsync off."""
-    with temporary_folder() as folder:
-        account = account_named(Settings().account) if os.geteuid() == 0 else None
-        programs = postgres.programs_for(account, Settings().shared_folder)
-        place = postgres.PostgresPlace(folder / "postgres", folder / "socket", programs, account)
-        postgres.own(place.folder, account)
-        postgres.own(place.socket_folder, account)
-        server = postgres.EmbeddedPostgres(place, durable=durable)
-        server.prepare()
-        log_file = folder / "log" / "postgres.log"
-        running = PostgresServer(server, log_file, processes.start(server.program(), log_file))
-        try:
-            postgres.wait_until_ready(server, running.child, within_seconds=START_WITHIN_SECONDS)
-            server.make_database()
-            yield running
-        finally:
-            running.child.stop()
+    with temporary_postgres(durable=durable) as running:
+        yield PostgresServer(running)
 
 
 @contextlib.contextmanager
@@ -134,7 +120,8 @@ def temporal_dev_server(
         server = temporal.EmbeddedTemporal(
             port=temporal.free_port(),
             namespace=namespace,
-            file=folder / "temporal.db" if on_file else None,
+            folder=folder,
+            on_file=on_file,
             dynamic_settings=settings,
         )
         log_file = folder / "log" / "temporal.log"
@@ -144,17 +131,6 @@ def temporal_dev_server(
             yield running
         finally:
             running.child.stop()
-
-
-@contextlib.contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """Give a folder with a short path that PostgreSQL's account can pass through, and remove it afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="putright-test-", dir="/tmp"))
-    folder.chmod(0o711)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ class Form:
         return (value,) if isinstance(value, str) else tuple(value)
 
 
-class Faults(Exception):  # noqa: N818 - several sentences, one for each field
+class Faults(Exception):
     """A form that cannot be accepted as it is."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
@@ -70,7 +70,11 @@ class Sent:
     def key(self) -> str:
         """The form's idempotency key; a form that lost it gets a new one."""
         typed = self._typed("key")
-        return typed if typed.isascii() and typed.isprintable() and 0 < len(typed) <= LINE_LIMIT and " " not in typed else new_key()
+        return (
+            typed
+            if typed.isascii() and typed.isprintable() and 0 < len(typed) <= LINE_LIMIT and " " not in typed
+            else new_key()
+        )
 
     def _typed(self, name: str) -> str:
         return (self._values.get(name) or ("",))[0].replace("\r\n", "\n").strip()

@@ -7,7 +7,7 @@ language is all it takes. Staff read the agency's first language.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -109,7 +109,7 @@ _TEMPLATES = _environment()
 
 
 def page(
-    request: Request, template: str, *, status: int = HTTPStatus.OK, flash: Flash | None = None, **context: Any
+    request: Request, template: str, context: Mapping[str, object], *, status: int = HTTPStatus.OK
 ) -> HTMLResponse:
     """Return a page; nobody but the asker's own browser may keep it."""
     done = DONE.get(request.query_params.get("done", ""))
@@ -117,14 +117,21 @@ def page(
         "language": "en",
         "site_name": SITE_NAME,
         "signs_anyone_in": services_of(request).settings.signs_anyone_in,
-        "flash": flash or (Flash(done) if done else None),
+        "flash": Flash(done) if done else None,
     }
-    text = _TEMPLATES.get_template(template).render(shared | context)
+    text = _TEMPLATES.get_template(template).render({**shared, **context})
     return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
 
 
 def staff_page(
-    request: Request, person: Staff, agency_name: str, here: str, template: str, *, status: int = HTTPStatus.OK, **context: Any
+    request: Request,
+    person: Staff,
+    agency_name: str,
+    here: str,
+    template: str,
+    context: Mapping[str, object],
+    *,
+    status: int = HTTPStatus.OK,
 ) -> HTMLResponse:
     """Return a page of the staff's side, with the menu of the role the person acts in."""
     frame = {
@@ -136,7 +143,7 @@ def staff_page(
         "may_search": person.role in READERS,
         "here": here,
     }
-    return page(request, template, status=status, **(frame | context))
+    return page(request, template, {**frame, **context}, status=status)
 
 
 def to(address: str) -> RedirectResponse:
@@ -152,7 +159,9 @@ def first_page_of(role: Role) -> str:
 def safe_address(address: str) -> str:
     """Return an address of this site to go on to; anything else becomes the start of the staff's side."""
     parts = urlsplit(address)
-    is_ours = not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
+    is_ours = (
+        not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
+    )
     return address if is_ours else "/work"
 
 
@@ -177,9 +186,8 @@ def problem_page(request: Request, problem: Problem) -> Response:
     if isinstance(problem, NotSignedIn):
         return to(f"/sign-in?next={quote(request.url.path, safe='/')}" if request.method == "GET" else "/sign-in")
     heading = _HEADINGS.get(HTTPStatus(problem.status), "This did not work")
-    response = page(
-        request, "problem.html", status=problem.status, heading=heading, sentence=problem.detail, back=_back(request)
-    )
+    told = {"heading": heading, "sentence": problem.detail, "back": _back(request)}
+    response = page(request, "problem.html", told, status=problem.status)
     response.headers.update(problem.headers)
     return response
 

@@ -9,10 +9,9 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from api.reads.people import Colleague
-from models.lifecycle import Action
 from models.policy import Policy
 from models.taxonomy import Kind
-from models.terms import ClockName, Finding, Role, State, Track
+from models.terms import Action, ClockName, Finding, Role, State, Track
 
 SOON = timedelta(days=3)
 
@@ -48,7 +47,7 @@ class Times:
 
     zone: ZoneInfo
 
-    def date(self, at: datetime) -> date:
+    def on(self, at: datetime) -> date:
         """Return the agency's date at a moment."""
         return at.astimezone(self.zone).date()
 
@@ -56,12 +55,12 @@ class Times:
         """Return a day, as in March 9, 2026; nothing for None."""
         if when is None:
             return ""
-        on = self.date(when) if isinstance(when, datetime) else when
+        on = self.on(when) if isinstance(when, datetime) else when
         return f"{on:%B} {on.day}, {on.year}"
 
     def weekday(self, when: datetime | date) -> str:
         """Return a day with its weekday, as in Mon, Mar 9."""
-        on = self.date(when) if isinstance(when, datetime) else when
+        on = self.on(when) if isinstance(when, datetime) else when
         return f"{on:%a}, {on:%b} {on.day}"
 
     def moment(self, at: datetime | None) -> str:
@@ -69,13 +68,15 @@ class Times:
         if at is None:
             return ""
         local = at.astimezone(self.zone)
-        return f"{local:%b} {local.day}, {local.year}, {int(local.strftime('%I'))}:{local:%M} {local:%p}".replace("AM", "am").replace("PM", "pm")
+        return f"{local:%b} {local.day}, {local.year}, {int(local.strftime('%I'))}:{local:%M} {local:%p}".replace(
+            "AM", "am"
+        ).replace("PM", "pm")
 
     def due(self, due_at: datetime | None, now: datetime, *, is_waiting: bool = False) -> Due:
         """Return how near a due date is."""
         if due_at is None:
             return Due("nothing due", "none")
-        on, today = self.date(due_at), self.date(now)
+        on, today = self.on(due_at), self.on(now)
         if due_at < now:
             return Due(f"late since {self.weekday(on)}", "late")
         waiting = "waiting, " if is_waiting else ""
@@ -193,9 +194,7 @@ class Words:
         self.severities = tuple(Option(str(v.level), f"{v.name}: {v.definition}") for v in scales.levels)
         self.failure_severities = tuple(Option(str(v.level), v.name) for v in scales.levels if v.level)
         self.spot_severities = tuple(
-            Option(str(v.level), v.name)
-            for v in scales.levels
-            if 0 < v.level <= scales.on_the_spot.severity_at_most
+            Option(str(v.level), v.name) for v in scales.levels if 0 < v.level <= scales.on_the_spot.severity_at_most
         )
         self.tracks = tuple(Option(t.value, f"{t.value.capitalize()} ({_length(policy, t)})") for t in Track)
         self.findings = tuple(Option(f.value, FINDINGS[f]) for f in ANSWERED_AS)
@@ -205,14 +204,19 @@ class Words:
         )
         self.harms = tuple(Option(str(h.level), f"{h.name}: {h.definition}") for h in scales.harms)
         self.scopes = tuple(Option(s.id.value, f"{s.name}: {s.definition}") for s in scales.scopes)
-        self.contributing = tuple(Option(t.code, f"{t.name}: {t.definition}") for t in taxonomy.of(Kind.CAUSE, on=today))
+        self.contributing = tuple(
+            Option(t.code, f"{t.name}: {t.definition}") for t in taxonomy.of(Kind.CAUSE, on=today)
+        )
         families = {t.code: t.name for t in taxonomy.of(Kind.FAMILY)}
         self.causes = (
             *(
                 Option(t.code, f"{t.code} {t.name}", families.get(t.family or "", ""))
                 for t in taxonomy.of(Kind.FAILURE, on=today)
             ),
-            *(Option(t.code, f"{t.code} {t.name}", "No process failure") for t in taxonomy.of(Kind.NON_FAILURE, on=today)),
+            *(
+                Option(t.code, f"{t.code} {t.name}", "No process failure")
+                for t in taxonomy.of(Kind.NON_FAILURE, on=today)
+            ),
         )
         self._labels = {
             **{option.value: option.label for option in (*self.services, *self.offices, *self.teams, *self.channels)},

@@ -221,10 +221,11 @@ async def cases(
         after = moment_and_id(cursor, wanted.order)
         here = tuple_(order, case_file.c.case_id)
         query = query.where(here > after if wanted.order is Order.QUEUE else here < after)
-    sorting = (order, case_file.c.case_id)
-    if wanted.order is Order.NEWEST:
-        sorting = (order.desc(), case_file.c.case_id.desc())
-    rows = (await connection.execute(query.order_by(*sorting).limit(limit + 1))).all()
+    if wanted.order is Order.QUEUE:
+        query = query.order_by(order, case_file.c.case_id)
+    else:
+        query = query.order_by(order.desc(), case_file.c.case_id.desc())
+    rows = (await connection.execute(query.limit(limit + 1))).all()
     page = tuple(_row(row) for row in rows[:limit])
     if len(rows) <= limit:
         return Page(page)

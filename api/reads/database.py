@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sqlalchemy import text
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _SET_AGENCY = text("SELECT set_config('putright.agency', :agency, true)")
@@ -29,15 +30,23 @@ class Database:
     @asynccontextmanager
     async def of(self, agency: str) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that sees and writes this agency's rows only."""
-        async with _or_away(), self._engine.begin() as connection:
+        async with self.or_away() as engine, engine.begin() as connection:
             await connection.execute(_SET_AGENCY, {"agency": agency})
             yield connection
 
     @asynccontextmanager
     async def doors(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection that may only call functions and read what no agency owns."""
-        async with _or_away(), self._doors.connect() as connection:
+        async with self.or_away(), self._doors.connect() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def or_away(self) -> AsyncIterator[AsyncEngine]:
+        """Give the engine, and say RecordAway where PostgreSQL cannot be reached or has no connection left."""
+        try:
+            yield self._engine
+        except (OperationalError, InterfaceError, PoolTimeout) as problem:
+            raise RecordAway("The record cannot be reached just now. Ask again in a few seconds.") from problem
 
     async def is_there(self) -> bool:
         """Return whether the record answers."""
@@ -47,10 +56,3 @@ class Database:
         except RecordAway:
             return False
 
-
-@asynccontextmanager
-async def _or_away() -> AsyncIterator[None]:
-    try:
-        yield
-    except (OperationalError, InterfaceError, PoolTimeout) as problem:
-        raise RecordAway("The record cannot be reached just now. Ask again in a few seconds.") from problem

@@ -14,7 +14,8 @@ from api.reads.database import Database
 from models.case import Case
 from models.clocks import Rules, rules_for
 from models.policy import Policy
-from models.tables.receipts import agency as agency_table, policy_version
+from models.tables.receipts import agency as agency_table
+from models.tables.receipts import policy_version
 
 NEW_VERSION_SEEN_WITHIN = timedelta(seconds=60)
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.reads.database import Database
 from models.commands import Receipt
 from models.receiving import Intake
 from models.refusals import KeyReused
@@ -34,7 +36,8 @@ async def accept(engine: AsyncEngine, intake: Intake) -> Accepted:
     Raises KeyReused when the key was sent with another request.
     """
     receipt = intake.receipt
-    async with engine.begin() as connection:
+    # The function does everything in its one statement; BEGIN and COMMIT around it would be two more round trips.
+    async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         row = (
             await connection.execute(
                 _ACCEPT,
@@ -61,3 +64,14 @@ async def accept(engine: AsyncEngine, intake: Intake) -> Accepted:
     if row.o_request_hash != intake.request_hash:
         raise KeyReused("This Idempotency-Key was used for another complaint; send a new key with a new complaint.")
     return Accepted(Receipt.model_validate_json(row.o_facts), is_new=False)
+
+
+async def take_in(database: Database, intake: Intake) -> Accepted:
+    """Accept, once more where the connection had died unnoticed; raises KeyReused, or RecordAway."""
+    async with database.or_away() as engine:
+        try:
+            return await accept(engine, intake)
+        except DBAPIError as problem:
+            if not problem.connection_invalidated:
+                raise
+        return await accept(engine, intake)

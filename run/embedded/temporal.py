@@ -22,6 +22,8 @@ LOOPBACK = "127.0.0.1"
 # Closed workflows stay visible this long in Temporal's pages. The record keeps everything; this is for looking.
 RETENTION = "168h"
 SEARCH_ATTRIBUTES = {"Agency": "Keyword", "Stage": "Keyword", "State": "Keyword"}
+# A person's own settings files of the tool must not redirect it.
+NO_SETTINGS = ("--disable-config-file", "--env-file", os.devnull)
 # Both are needed for tests that let years pass: the first allows it, the second makes each leap take 50 ms, not 1 s.
 TIME_SKIPPING = {
     "frontend.WorkflowTimeSkippingEnabled": "true",
@@ -31,12 +33,16 @@ TIME_SKIPPING = {
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedTemporal:
-    """One server. Without a file its store is in memory and ends with it; without a page port there are no pages."""
+    """One server, with a folder of its own. Its store is a file there, or with `on_file=False` ends with the server.
+
+    Without a page port there are no pages.
+    """
 
     port: int
     namespace: str
+    folder: Path
+    on_file: bool = True
     ui_port: int | None = None
-    file: Path | None = None
     dynamic_settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -46,20 +52,22 @@ class EmbeddedTemporal:
 
     def program(self) -> Program:
         """Return how to run the server. Raises CannotStart when its wheel is not installed."""
-        command = [temporal_tool(), "server", "start-dev", "--ip", LOOPBACK, "--port", str(self.port)]
+        command = [temporal_tool(), "server", "start-dev", *NO_SETTINGS, "--ip", LOOPBACK, "--port", str(self.port)]
         command += ["--namespace", self.namespace, "--log-level", "warn"]
         if self.ui_port is None:
             command.append("--headless")
         else:
             command += ["--ui-ip", LOOPBACK, "--ui-port", str(self.ui_port), "--ui-disable-news-fetch"]
-        if self.file is not None:
-            command += ["--db-filename", str(self.file)]
+        if self.on_file:
+            command += ["--db-filename", str(self.folder / "temporal.db")]
             command += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=full"]
         for name, kind in SEARCH_ATTRIBUTES.items():
             command += ["--search-attribute", f"{name}={kind}"]
         for name, value in self.dynamic_settings.items():
             command += ["--dynamic-config-value", f"{name}={value}"]
-        return Program(name="Temporal", command=command, environment=tool_environment())
+        # It writes a note of its version into its user's home.
+        environment = {**tool_environment(), "HOME": str(self.folder), "TEMPORAL_VERSION_CHECK_DISABLED": "1"}
+        return Program(name="Temporal", command=command, environment=environment)
 
     def is_ready(self) -> bool:
         """Whether the server answers and knows the namespace."""
@@ -86,14 +94,13 @@ def temporal_tool() -> str:
 
 
 def tool_environment() -> dict[str, str]:
-    """Return the tool's environment, without a person's own settings of it, in variables or in the home folder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "XDG_"))}
-    return {**kept, "HOME": "/nonexistent"}
+    """Return the tool's environment: ours, without what a person may have set for a Temporal of their own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "XDG_"))}
 
 
 def ask(address: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Run one command of Temporal's tool against the server at `address`, and return its answer."""
-    command = [temporal_tool(), *words, "--address", address, "--command-timeout", "5s", "--disable-config-file"]
+    command = [temporal_tool(), *words, *NO_SETTINGS, "--address", address, "--command-timeout", "5s"]
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=tool_environment()
     )

@@ -12,7 +12,8 @@ from temporalio.client import Client
 from run.embedded import postgres, temporal
 from run.embedded.accounts import Account
 from run.embedded.processes import CannotStart
-from tests.servers import PostgresServer, TemporalServer, embedded_postgres, temporal_dev_server, temporary_folder
+from run.embedded.temporary import temporary_folder
+from tests.servers import PostgresServer, TemporalServer, embedded_postgres, temporal_dev_server
 
 
 def test_the_record_is_kept_by_postgresql_18_with_nothing_left_to_chance(postgres_server: PostgresServer) -> None:

@@ -20,8 +20,9 @@ import pytest
 
 from run.embedded.accounts import Account, account_named, can_pass, can_read
 from run.embedded.temporal import free_port, is_listening
+from run.embedded.temporary import temporary_folder
 from run.settings import PROJECT_FOLDER, Settings
-from tests.servers import PostgresServer, temporary_folder
+from tests.servers import PostgresServer
 
 WAIT_SECONDS = 150.0
 IS_ROOT = os.geteuid() == 0
@@ -37,7 +38,7 @@ class Supervised:
         self.port = int(environment.get("PUTRIGHT_PORT", free_port()))
         self.temporal_port = free_port()
         self.said: list[str] = []
-        self._lines: SimpleQueue[str] = SimpleQueue()
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
         told = {
             "PUTRIGHT_HOME": str(home),
             "PUTRIGHT_PORT": str(self.port),
@@ -65,6 +66,7 @@ class Supervised:
         for line in self.process.stdout:
             self._lines.put(line.rstrip("\n"))
         self.process.stdout.close()
+        self._lines.put(None)
 
     def hear(self, pattern: str) -> str:
         """Wait for a line like this."""
@@ -72,6 +74,8 @@ class Supervised:
             try:
                 line = self._lines.get(timeout=WAIT_SECONDS)
             except Empty:
+                line = None
+            if line is None:
                 pytest.fail(f"{pattern!r} was never said, but:\n" + "\n".join(self.said))
             self.said.append(line)
             if re.search(pattern, line):

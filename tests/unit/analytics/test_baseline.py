@@ -69,7 +69,8 @@ def test_a_small_cell_is_its_share_of_its_parent_with_the_parents_season() -> No
     assert np.ptp(share) < 1e-12
     learnt = child[: baseline.baseline_weeks].sum() / parent[: baseline.baseline_weeks].sum()
     np.testing.assert_allclose(share[0], learnt, rtol=0.05)
-    assert baseline.relative_variance[1, 0] > 1 / (child.sum() + 10)
+    of_the_share = baseline.dispersion[1] / (child[: baseline.baseline_weeks].sum() + 0.5)
+    np.testing.assert_allclose(baseline.relative_variance[1], baseline.relative_variance[0] + of_the_share, rtol=0.05)
 
 
 def test_a_child_without_any_past_is_expected_to_stay_nearly_silent() -> None:
@@ -99,6 +100,15 @@ def test_dispersion_is_shared_among_cells_of_a_kind() -> None:
 
     assert apart[:40].mean() > together[:40].mean()
     assert apart[40:].mean() < together[40:].mean()
+
+
+def test_what_sparse_cells_cannot_know_of_their_dispersion_they_learn_from_their_kind() -> None:
+    counts = counts_around(np.full(WEEKS, 0.2), 1.5, 60, seed=12)
+
+    alone = fitted(counts, levels=list(range(60))).dispersion
+    together = fitted(counts).dispersion
+
+    assert together.std() < 0.9 * alone.std()
 
 
 def test_a_cell_that_never_had_a_complaint_does_no_harm() -> None:

@@ -189,6 +189,54 @@ def test_a_short_history_is_judged_with_care_or_not_at_all(weeks: int) -> None:
     assert detect(counts, as_of_week=weeks - 1, settings=SETTINGS) == ()
 
 
+def test_no_week_is_both_learnt_from_and_judged() -> None:
+    counts = strangers(counts_around(np.full(20, 5.0), 1.0, 5, seed=9))
+
+    scored = score_cells(counts, as_of_week=19, settings=SETTINGS)
+
+    assert scored is not None
+    assert scored.windows == (1, 2, 4)
+
+
+def test_cells_looked_at_in_silence_make_the_others_less_certain() -> None:
+    agency = Agency(1.0, seed=2)
+    agency.plant(6.0, LAST_WEEK - 5, *LOST_AT_LEEDS_KEY)
+    counts = agency.cube()
+
+    few, many = (
+        score_cells(replace(counts, silent_counts=silent), as_of_week=LAST_WEEK, settings=SETTINGS)
+        for silent in ((), (("documents", 1_000),))
+    )
+
+    assert few is not None
+    assert many is not None
+    assert many.q_values.min() > few.q_values.min()
+
+
+def test_however_many_false_discoveries_are_allowed_no_cell_is_called_unusual_that_chance_often_gives() -> None:
+    settings = DetectionSettings(false_discovery_rate=0.95)
+
+    findings = [
+        finding
+        for seed in range(4)
+        for finding in detect(Agency(1.0, seed).cube(), as_of_week=LAST_WEEK, settings=settings)
+    ]
+
+    assert findings
+    assert all(finding.p_value <= settings.false_alarm_rate for finding in findings)
+
+
+def test_a_quiet_time_before_is_not_when_it_began() -> None:
+    counts = np.full((1, WEEKS), 10, dtype=np.int64)
+    counts[0, -26:] = 0
+    counts[0, -25] = 11
+    counts[0, -2:] = 30
+
+    (finding,) = detect(strangers(counts), as_of_week=LAST_WEEK, settings=SETTINGS)
+
+    assert finding.began_week == LAST_WEEK - 1
+
+
 def test_an_outbreak_in_the_first_year_of_an_agency_is_found() -> None:
     agency = Agency(1.0, seed=10, weeks=40)
     agency.plant(6.0, 37, *LOST_AT_LEEDS_KEY)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The application: the JSON interface under /api/v1, the pages beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.middleware import Middleware
+
+from api import complaints, days, health, lifecycle, policy, sign_in, signals, track
+from api.identity import Public
+from api.limits import PublicLimits
+from api.middleware import Guard
+from api.problems import add_problem_handlers
+from api.services import Services
+
+PREFIX = "/api/v1"
+VERSION = "1"
+_ABOUT = """
+Complaints of a public agency, from receipt to root cause.
+
+* **Filing and tracking** need no account: a complaint is answered with a reference and a secret.
+* **Everything else** is for the agency's staff: send `Authorization: Bearer <token>` (`putright token create`).
+* **Idempotency-Key**: send one with whatever changes something, and ask again with the same key when an answer is lost.
+  The same key and request get the first answer; the same key with another request is refused (409).
+* **Problems** are `application/problem+json` (RFC 9457); `detail` is one sentence for a person.
+* **Lists** go on with `cursor`; there is no counting and no page number.
+"""
+
+
+def create_app(
+    services: Services, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
+) -> FastAPI:
+    """Return the application, working with these services."""
+    app = FastAPI(
+        title="Putright",
+        version=VERSION,
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        middleware=[Middleware(Guard, is_https=services.settings.is_https)],
+    )
+    app.state.services = services
+    app.state.limits = PublicLimits(services.settings.rate_limit_per_address, services.settings.rate_limit_in_total)
+    add_problem_handlers(app)
+    app.include_router(health.router)
+    interface = APIRouter(prefix=PREFIX)
+    for part in (complaints, track, lifecycle, policy, signals, days):
+        interface.include_router(part.router)
+    app.include_router(interface)
+    app.include_router(sign_in.router)
+    add_description(app)
+    return app
+
+
+def add_description(app: FastAPI) -> None:
+    """Serve the interface's OpenAPI description, to everybody: it holds no secrets."""
+    nobody = Public(is_limited=False, looks=False)
+
+    @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
+    async def description(_: Annotated[None, Depends(nobody)]) -> dict[str, Any]:
+        return app.openapi()

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A case as the caseworker's page shows it: made of the record's dossier, the policy's words and the clocks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from api.pages.words import CLOCKS, DONE, FINDINGS, Due, Pair, Times, Words, money, state_words
+from api.reads.cases import Dossier, Letter
+from api.reads.people import Staff
+from models import lifecycle
+from models.case import Case, Issue
+from models.clocks import Clock, Rules, clocks_of, customer_days, next_due
+from models.commands import Assign, IssueAnswer, NoFailure, ProcessFailure, Triage
+from models.events import Event
+from models.messages import ContentRef
+from models.terms import Action, Remedy, Role, Stage, State
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """One of the five stages, and whether the case has passed it."""
+
+    label: str
+    is_past: bool
+    is_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IssueView:
+    """One thing the complaint is about."""
+
+    number: int
+    title: str
+    finding: str
+    remedies: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayView:
+    """One day of a clock."""
+
+    on: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """A promise, how it stands, and the way to its due date."""
+
+    label: str
+    words: str
+    chip: str
+    tone: str
+    origin: str
+    days: tuple[DayView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event of the story."""
+
+    at: str
+    who: str
+    by: str
+    words: str
+    text: str | None
+    letter: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalView:
+    """An answer that waits for approval."""
+
+    by: str
+    text: str
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """Everything the page of a case shows."""
+
+    case_id: UUID
+    href: str
+    reference: str
+    title: str
+    state: str
+    due: Due
+    severity: str
+    attention: bool
+    review_round: int
+    sequence: int
+    can_take: bool
+    stages: tuple[StageView, ...]
+    narrative: str | None
+    wanted: str | None
+    facts: tuple[Pair, ...]
+    proposal: ProposalView | None
+    issues: tuple[IssueView, ...]
+    steps: tuple[Step, ...]
+    clocks: tuple[ClockView, ...]
+    customer_days: str
+
+
+def case_view(dossier: Dossier, rules: Rules, words: Words, times: Times, person: Staff, now: datetime) -> CaseView:
+    """Return the case as a person of the agency sees it."""
+    case = dossier.case
+    due = next_due(case, rules)
+    is_waiting = case.state is State.WAITING_FOR_COMPLAINANT
+    may_assign = lifecycle.why_not(case, Action.ASSIGN, person.actor) is None
+    return CaseView(
+        case_id=case.id,
+        href=f"/cases/{case.id}",
+        reference=case.receipt.reference,
+        title=words.title(case.service or case.receipt.service, case.category or case.receipt.category),
+        state=state_words(case.state),
+        due=Due("closed", "done")
+        if case.state.is_final
+        else times.due(due.due_at if due else None, now, is_waiting=is_waiting),
+        severity=words.severity(case.severity),
+        attention=bool(case.attention) and not case.state.is_final,
+        review_round=case.review_round,
+        sequence=case.sequence,
+        can_take=may_assign and case.owner != person.name,
+        stages=_stages(case),
+        narrative=dossier.text(case.receipt.narrative),
+        wanted=dossier.text(case.receipt.wanted),
+        facts=_facts(dossier, words, times),
+        proposal=_proposal(dossier, words),
+        issues=tuple(_issue(issue, words) for issue in case.issues),
+        steps=tuple(_step(stored.event, dossier, words, times) for stored in reversed(dossier.events)),
+        clocks=tuple(_clock(clock, rules, times, now) for clock in clocks_of(case, rules)),
+        customer_days=_customer_days(case, now),
+    )
+
+
+def _stages(case: Case) -> tuple[StageView, ...]:
+    order = list(Stage)
+    here = order.index(case.state.stage)
+    is_over = case.state.is_final
+    return tuple(
+        StageView(stage.label, is_past=index < here or is_over, is_here=index == here)
+        for index, stage in enumerate(order)
+    )
+
+
+def contact_of(dossier: Dossier) -> dict[str, str]:
+    """Return how the complainant is reached; empty for somebody anonymous."""
+    stored = dossier.text(dossier.case.receipt.contact)
+    told = json.loads(stored) if stored else {}
+    return {name: str(value) for name, value in told.items() if value}
+
+
+def _facts(dossier: Dossier, words: Words, times: Times) -> tuple[Pair, ...]:
+    case, contact = dossier.case, contact_of(dossier)
+    facts = [
+        Pair("Received", times.moment(case.receipt.received_at) or "date not known"),
+        Pair("By", words.of(case.receipt.channel)),
+        Pair("Office", words.of(case.office)),
+        Pair("Owner", words.person(case.owner) or "nobody yet"),
+        Pair("Team", words.of(case.team)),
+        Pair("Track", case.track.value.capitalize() if case.severity is not None else ""),
+        Pair("Next step on", times.day(case.follow_up_on)),
+        Pair("Complainant", contact.get("name", "" if contact else "anonymous")),
+        Pair("E-mail", contact.get("email", "")),
+        Pair("Telephone", contact.get("phone", "")),
+        Pair("Address", contact.get("post", "")),
+    ]
+    return tuple(fact for fact in facts if fact.value)
+
+
+def _proposal(dossier: Dossier, words: Words) -> ProposalView | None:
+    proposal = dossier.case.proposal
+    if proposal is None:
+        return None
+    findings = tuple(_answered(answer, words) for answer in proposal.issues)
+    return ProposalView(words.person(proposal.by), dossier.text(proposal.text) or "", findings)
+
+
+def _answered(answer: IssueAnswer, words: Words) -> str:
+    granted = f", {money(answer.amount.cents)} by {answer.amount.authority}" if answer.amount else ""
+    return f"Issue {answer.number}: {FINDINGS[answer.finding]}; {_remedies(answer.remedies, words)}{granted}"
+
+
+def _remedies(remedies: tuple[Remedy, ...], words: Words) -> str:
+    names = {meaning.id: meaning.name for meaning in words.policy.severity.remedies}
+    return ", ".join(names.get(remedy, remedy.value).lower() for remedy in remedies)
+
+
+def _issue(issue: Issue, words: Words) -> IssueView:
+    granted = f", {money(issue.amount.cents)}" if issue.amount else ""
+    return IssueView(
+        number=issue.number,
+        title=words.title(issue.service, issue.category),
+        finding=FINDINGS[issue.finding] if issue.finding else "",
+        remedies=_remedies(issue.remedies, words) + granted,
+        cause=_cause(issue, words),
+    )
+
+
+def _cause(issue: Issue, words: Words) -> str:
+    match issue.cause:
+        case ProcessFailure() as failure:
+            because = words.of(failure.contributing_cause).lower()
+            return f"{failure.failure} {words.of(failure.failure)}, because of: {because}"
+        case NoFailure() as none:
+            return f"No process failure: {words.of(none.reason).lower()}"
+        case _:
+            return ""
+
+
+def _clock(clock: Clock, rules: Rules, times: Times, now: datetime) -> ClockView:
+    days = tuple(DayView(times.weekday(day.on), day.sentence) for day in clock.explain(rules.calendar))
+    due = f"due {times.moment(clock.due_at)}"
+    if clock.stopped_at is not None:
+        is_late = clock.is_overdue(now)
+        chip, tone = ("missed", "late") if is_late else ("kept", "done")
+        said = f"{due}; done {times.moment(clock.stopped_at)}"
+    elif clock.paused_since is not None:
+        chip, tone, said = "stands still", "soon", f"{due} at the latest"
+    else:
+        near = times.due(clock.due_at, now)
+        chip, tone, said = near.words, near.tone, due
+    if clock.paused_days:
+        said += f" ({clock.paused_days} days waiting for the complainant not counted)"
+    promised = f"{clock.standard.name}: {clock.standard.amount} {clock.standard.unit.value.replace('_', ' ')}."
+    return ClockView(CLOCKS[clock.name], said, chip, tone, promised, days)
+
+
+def _customer_days(case: Case, now: datetime) -> str:
+    days = customer_days(case, now)
+    counted = "1 day" if days == 1 else f"{days} days"
+    return f"{counted} from receipt to answer" if case.answered_at else f"{counted} since receipt"
+
+
+def _step(event: Event, dossier: Dossier, words: Words, times: Times) -> Step:
+    command = event.command
+    role = command.actor.role
+    by = {Role.SYSTEM: "system", Role.COMPLAINANT: "complainant", Role.IMPORT: "system"}.get(role, "staff")
+    if command.action is Action.ESCALATE:
+        by = "missed"
+    ref: ContentRef | None = getattr(command, "text", None)
+    letter = next((letter for letter in dossier.letters if letter.sequence == event.sequence), None)
+    return Step(
+        at=times.moment(event.at),
+        who={"system": "Putright", "complainant": "The complainant", "missed": "Putright"}.get(
+            by, words.person(command.actor.name)
+        ),
+        by=by,
+        words=_said(event, words, times),
+        text=dossier.text(ref),
+        letter=_letter(letter, times) if letter else "",
+    )
+
+
+def _said(event: Event, words: Words, times: Times) -> str:
+    """Return what happened in a sentence."""
+    match event.command:
+        case Triage() as triage:
+            owner = f", owner {words.person(triage.owner)}" if triage.owner else ""
+            return f"Triaged: {words.severity(triage.severity)} severity, {words.of(triage.team)}{owner}"
+        case Assign() as given:
+            told = [words.of(given.team), words.person(given.owner)]
+            if given.follow_up_on:
+                told.append(f"next step on {times.day(given.follow_up_on)}")
+            return "Assigned: " + ", ".join(word for word in told if word)
+        case command:
+            clock = getattr(command, "clock", None)
+            return f"{DONE[command.action]}: {CLOCKS[clock].lower()}" if clock else DONE[command.action]
+
+
+def _letter(letter: Letter, times: Times) -> str:
+    to_whom = letter.recipient
+    name = letter.letter.replace("_", " ")
+    if letter.sent_at:
+        return f"Letter ({name}) to the {to_whom} sent {times.moment(letter.sent_at)}"
+    if letter.failure:
+        return f"Letter ({name}) to the {to_whom} could not be sent: {letter.failure}"
+    return f"Letter ({name}) to the {to_whom} waits to be sent"

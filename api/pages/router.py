@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All pages under one roof."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.pages import assets, case, desk, entry, public, spot, supervisor, work
+
+router = APIRouter()
+for part in (assets, public, entry, work, case, spot, desk, supervisor):
+    router.include_router(part.router)

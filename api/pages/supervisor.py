@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The supervisor's pages: signals with their evidence and decision, and the workload with broken promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.identity import Given, who
+from api.pages.charts import Charts, ChartView, Week
+from api.pages.forms import Faults, Form, Sent, sent
+from api.pages.lists import address_with, lines_of
+from api.pages.place import Place, place_of
+from api.pages.site import ANALYSTS, DECIDERS, LEADERS, PageRoute, to
+from api.pages.words import Due, Option, Pair, number, state_words
+from api.problems import NotFound
+from api.reads.cases import Filter, cases
+from api.reads.people import Staff
+from api.reads.queues import Workload, workload
+from api.reads.signals import (
+    SignalCase,
+    SignalDecision,
+    SignalRow,
+    SignalWeek,
+    cases_behind,
+    decisions_of,
+    signal_by_id,
+    signals,
+    weeks_of,
+)
+from api.writes.audit import Looked, note_read
+from api.writes.registers import Decided, decide_signal
+from models.terms import Role, Stage, State
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+_charts = Charts()
+SIGNALS_SHOWN = 50
+CASES_SHOWN = 25
+BREACHES_SHOWN = 15
+REASON_LIMIT = 4_000
+FINEST_SHARE = 0.001
+DECISIONS = (
+    Option("accept", "Accept: this is a failure of our process, and we mend it"),
+    Option("reject", "Reject: there is another explanation"),
+    Option("defer", "Later: look at it again on a day"),
+)
+_DECIDED = {"accept": "Accepted", "reject": "Rejected", "defer": "Put off"}
+
+
+@dataclass(frozen=True, slots=True)
+class SignalLine:
+    """A signal in the list."""
+
+    id: UUID
+    title: str
+    sentence: str
+    observed: int
+    expected: str
+    since: str
+    decide_by: str
+    is_late: bool
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalGroup:
+    """Signals that wait, or are decided."""
+
+    name: str
+    label: str
+    empty: str
+    signals: list[SignalLine]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """What was decided, by whom and why."""
+
+    label: str
+    at: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalView:
+    """One signal with its figures and decisions."""
+
+    id: UUID
+    title: str
+    raised_on: str
+    sentences: tuple[str, ...]
+    figures: tuple[Pair, ...]
+    decisions: tuple[DecisionView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BehindLine:
+    """A complaint behind a signal, as lists show it."""
+
+    href: str
+    reference: str
+    title: str
+    place: str
+    state: str
+    due: Due
+    owner: str
+    team: str
+    received: str
+    attention: bool
+    review_round: int
+
+
+@router.get("/signals")
+async def signal_list(request: Request, services: Given, person: Annotated[Staff, Depends(who(*ANALYSTS))]) -> Response:
+    """Show the signals: those that wait for a decision first."""
+    place = await place_of(services, person)
+    today = place.times.on(place.now)
+    cursor = request.query_params.get("after") or None
+    async with services.database.of(person.agency) as connection:
+        page = await signals(connection, only_undecided=False, today=today, cursor=cursor, limit=SIGNALS_SHOWN)
+        await note_read(connection, person.agency, person.actor, Looked.SIGNAL, asked={"page": "signals"})
+    waiting = [_line(row, place, today) for row in page.rows if row.is_undecided(today)]
+    decided = [_line(row, place, today) for row in page.rows if not row.is_undecided(today)]
+    groups = [
+        SignalGroup("open", "To decide", "No signal waits for a decision.", waiting),
+        SignalGroup("decided", "Decided", "None has been decided yet.", decided),
+    ]
+    older = f"/signals?after={page.next_cursor}" if page.next_cursor else ""
+    return place.page(request, "signals", "staff/signals.html", groups=groups, older=older)
+
+
+def title_of(row: SignalRow, place: Place) -> str:
+    """Return what a signal is about, in a line."""
+    words = place.words
+    what = words.of(row.code) or words.of(row.family) or "All complaints"
+    where = [words.of(row.service), words.of(row.office)]
+    return " · ".join(part for part in (what, *where) if part)
+
+
+def _line(row: SignalRow, place: Place, today: date) -> SignalLine:
+    is_undecided = row.is_undecided(today)
+    return SignalLine(
+        id=row.id,
+        title=title_of(row, place),
+        sentence=row.sentences[0] if row.sentences else "",
+        observed=row.observed,
+        expected=number(row.expected),
+        since=place.times.day(row.began_week),
+        decide_by=place.times.day(row.decide_by),
+        is_late=is_undecided and row.decide_by < today,
+        decision=""
+        if is_undecided
+        else f"{_DECIDED[row.decision or 'reject']} by {place.words.person(row.decided_by)}",
+    )
+
+
+@router.get("/signals/{signal_id}")
+async def signal_page(
+    request: Request, signal_id: UUID, services: Given, person: Annotated[Staff, Depends(who(*ANALYSTS))]
+) -> Response:
+    """Show one signal: what it says, its chart, the complaints behind it, and the decision."""
+    place = await place_of(services, person)
+    return await _page(request, place, signal_id, Form())
+
+
+async def _page(
+    request: Request, place: Place, signal_id: UUID, form: Form, *, status: int = HTTPStatus.OK
+) -> Response:
+    person = place.person
+    async with place.services.database.of(person.agency) as connection:
+        row = await signal_by_id(connection, signal_id)
+        if row is None:
+            raise NotFound("There is no such signal.")
+        weeks = await weeks_of(connection, signal_id)
+        decided = await decisions_of(connection, signal_id)
+        cursor = request.query_params.get("after") or None
+        behind = await cases_behind(connection, row, place.policy.taxonomy, cursor=cursor, limit=CASES_SHOWN)
+        await note_read(connection, person.agency, person.actor, Looked.SIGNAL, asked={"signal": str(signal_id)})
+    return place.page(
+        request,
+        "signals",
+        "staff/signal.html",
+        status=status,
+        signal=_view(row, decided, place),
+        chart=await _chart(row, weeks, place),
+        rows=[_behind(case, place) for case in behind.rows],
+        older=f"/signals/{signal_id}?after={behind.next_cursor}#behind" if behind.next_cursor else "",
+        may_decide=person.role in DECIDERS,
+        decisions=DECISIONS,
+        form=form,
+    )
+
+
+def _view(row: SignalRow, decided: tuple[SignalDecision, ...], place: Place) -> SignalView:
+    times = place.times
+    figures = (
+        Pair(
+            "Seen",
+            f"{row.observed} in {row.window_weeks} weeks" if row.window_weeks > 1 else f"{row.observed} in a week",
+        ),
+        Pair("Expected", number(row.expected)),
+        Pair("Unusual from", str(row.threshold + 1)),
+        Pair("Since the week of", times.day(row.began_week)),
+        Pair("As of", times.day(row.as_of)),
+        Pair("Chance of a false alarm", _share(row.q_value)),
+        Pair("Decide by", times.day(row.decide_by)),
+    )
+    decisions = tuple(
+        DecisionView(
+            label=_DECIDED[each.decision] + (f" until {times.day(each.defer_until)}" if each.defer_until else ""),
+            at=times.moment(each.decided_at),
+            by=place.words.person(each.decided_by),
+            reason=each.reason,
+        )
+        for each in decided
+    )
+    return SignalView(row.id, title_of(row, place), times.day(row.raised_on), row.sentences, figures, decisions)
+
+
+def _share(share: float) -> str:
+    """Return a small share as a percentage; finer than a tenth of one says nothing."""
+    return f"{share:.1%} of such signals" if share >= FINEST_SHARE else f"under {FINEST_SHARE:.1%} of such signals"
+
+
+async def _chart(row: SignalRow, weeks: tuple[SignalWeek, ...], place: Place) -> ChartView | None:
+    if not weeks:
+        return None
+    series: dict[str, list[Any]] = weeks[0].evidence["series"]
+    columns = (series["weeks"], series["observed"], series["expected"], series["upper_band"])
+    told = tuple(Week(*values) for values in zip(*columns, strict=True))
+    window = "week" if row.window_weeks == 1 else f"{row.window_weeks} weeks"
+    caption = (
+        f"{row.observed} complaints in the {window} to {place.times.day(row.as_of)}: "
+        f"{number(row.expected)} were expected, and more than {row.threshold} is unusual."
+    )
+    rounded = tuple(Week(week.week, week.observed, round(week.expected, 1), week.upper) for week in told)
+    return ChartView(caption, await _charts.weekly(told, row.began_week.isoformat()), tuple(reversed(rounded)))
+
+
+def _behind(case: SignalCase, place: Place) -> BehindLine:
+    words = place.words
+    return BehindLine(
+        href=f"/cases/{case.case_id}",
+        reference=case.reference,
+        title=f"{words.of(case.code)} · {words.of(case.service)}" if case.service else words.of(case.code),
+        place=words.of(case.office),
+        state=state_words(State(case.state)),
+        due=Due(words.of(case.contributing_cause) or "not yet coded", "none"),
+        owner=words.person(case.owner),
+        team="",
+        received=place.times.day(case.received_on),
+        attention=False,
+        review_round=0,
+    )
+
+
+@router.post("/signals/{signal_id}/decisions")
+async def decide(
+    request: Request, signal_id: UUID, services: Given, person: Annotated[Staff, Depends(who(*DECIDERS))]
+) -> Response:
+    """Record what the supervisor decides, and why; the same form twice decides once."""
+    form = await sent(request)
+    place = await place_of(services, person)
+    try:
+        decided = _decided(form, signal_id, place)
+    except Faults as wrong:
+        return await _page(request, place, signal_id, form.again(wrong.errors), status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    async with services.database.of(person.agency) as connection:
+        if await signal_by_id(connection, signal_id) is None:
+            raise NotFound("There is no such signal.")
+        await decide_signal(connection, decided)
+    return to(f"/signals/{signal_id}?done=decided")
+
+
+def _decided(form: Sent, signal_id: UUID, place: Place) -> Decided:
+    decision = form.code("decision", {option.value for option in DECISIONS}, missing="Choose what you decide.")
+    reason = form.text("reason", missing="Give the reason; others will read it.")
+    if len(reason) > REASON_LIMIT:
+        form.errors["reason"] = f"This reason is longer than {REASON_LIMIT:,} characters."
+    is_later = decision == "defer"
+    defer_until = form.day("defer_until", missing="Say on which day to look again." if is_later else "")
+    if is_later and defer_until is not None and defer_until <= place.times.on(place.now):
+        form.errors["defer_until"] = "Choose a day after today."
+    form.check()
+    assert decision is not None
+    return Decided(
+        agency=place.person.agency,
+        signal_id=signal_id,
+        decision=decision,
+        reason=reason,
+        defer_until=defer_until if is_later else None,
+        decided_by=place.person.name,
+        decided_at=place.now,
+        key=f"{place.person.name}:{form.key}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number on the way to a list."""
+
+    label: str
+    count: int
+    href: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadLine:
+    """A team or a person, with how much they have."""
+
+    label: str
+    open: int
+    late: int
+    href: str
+
+
+@router.get("/workload")
+async def workload_page(
+    request: Request, services: Given, person: Annotated[Staff, Depends(who(*LEADERS))]
+) -> Response:
+    """Show how much there is, where it stands, what is late and what waits for approval."""
+    place = await place_of(services, person)
+    late, approval = Filter(is_overdue=True), Filter(state=State.AWAITING_APPROVAL)
+    async with services.database.of(person.agency) as connection:
+        load = await workload(connection)
+        breaches = (await cases(connection, late, cursor=None, limit=BREACHES_SHOWN, now=place.now)).rows
+        approvals = (await cases(connection, approval, cursor=None, limit=CASES_SHOWN, now=place.now)).rows
+        await note_read(connection, person.agency, person.actor, Looked.LIST, asked={"page": "workload"})
+    return place.page(
+        request,
+        "workload",
+        "staff/workload.html",
+        tiles=_tiles(load),
+        breaches=lines_of(breaches, place.words, place.times, place.now, listed_as=address_with({}, show="late")),
+        approvals=lines_of(
+            approvals, place.words, place.times, place.now,
+            listed_as=address_with({}, state=State.AWAITING_APPROVAL.value),
+        ),
+        shows_cases=person.role is Role.SUPERVISOR,
+        teams=[
+            LoadLine(place.words.of(team), count, load.late_by_team.get(team, 0), f"/queue?team={team}")
+            for team, count in sorted(load.by_team.items(), key=lambda item: -item[1])
+        ],
+        people=[
+            LoadLine(place.words.person(name), count, 0, f"/queue?owner={name}")
+            for name, count in sorted(load.by_owner.items(), key=lambda item: -item[1])
+        ],
+    )  # fmt: skip
+
+
+def _tiles(load: Workload) -> list[Tile]:
+    tiles = [
+        Tile("open", load.open, "/queue"),
+        Tile("late", load.late, "/queue?show=late", "late" if load.late else ""),
+    ]
+    return tiles + [
+        Tile(f"in {stage.label.lower()}", load.by_stage.get(stage.value, 0), f"/queue?stage={stage.value}")
+        for stage in Stage
+        if stage is not Stage.CLOSED
+    ]

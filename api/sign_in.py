@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing in: the agency's own provider vouches for a person (OpenID Connect, code flow with PKCE), we keep a session.
+
+Between the two halves of a sign-in its state stands in a signed cookie of ten minutes. A role is chosen after signing
+in; each role is a session of its own, so that what the record says a person did as is always plain.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import httpx
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.starlette_client import OAuth
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from api.identity import Given, open_to_all, session_cookie, who
+from api.pages.site import PageRoute, first_page_of
+from api.problems import Forbidden, Problem
+from api.reads.people import SIGNED_IN_AT_MOST, Account, Staff, staff_of_identity
+from api.services import Services, SignIn
+from api.writes.sessions import end_session, start_session
+from models.terms import STAFF_ROLES, Role
+
+STATE_COOKIE = "sign-in"
+STATE_SECONDS = 600
+START, CALLBACK = "/sign-in/start", "/sign-in/callback"
+# What most people do all day comes first.
+_FIRST_ROLES = (Role.CASEWORKER, Role.INTAKE, Role.SUPERVISOR)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+class SignInFailed(Problem):
+    """The provider did not vouch for the person, or the sign-in was not begun here."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "sign-in-failed"
+    title = "Signing in did not work"
+
+
+class OidcSignIn:
+    """An OpenID Connect provider.
+
+    `name` is what people's identities are stored under: the issuer's address, for a provider that keeps its address.
+    """
+
+    def __init__(self, issuer_url: str, name: str, client_id: str, client_secret: str, signing_key: bytes) -> None:
+        self._name = name
+        self._signer = URLSafeTimedSerializer(signing_key, salt="sign-in")
+        oauth = OAuth()
+        self._client = oauth.register(
+            "staff",
+            client_id=client_id,
+            client_secret=client_secret,
+            server_metadata_url=f"{issuer_url}/.well-known/openid-configuration",
+            client_kwargs={"scope": "openid profile", "code_challenge_method": "S256"},
+        )
+
+    @property
+    def issuer(self) -> str:
+        """Who vouches for people."""
+        return self._name
+
+    async def begin(self, request: Request, callback_url: str, go_on_to: str) -> Response:
+        """Send the browser to the provider; raises SignInFailed where the provider cannot be reached."""
+        request.scope["session"] = {}
+        try:
+            response: Response = await self._client.authorize_redirect(request, callback_url)
+        except (OAuthError, httpx.HTTPError) as problem:
+            raise SignInFailed("The sign-in provider cannot be reached just now. Try again in a minute.") from problem
+        kept = self._signer.dumps({"session": request.scope["session"], "go_on_to": go_on_to})
+        response.set_cookie(
+            STATE_COOKIE,
+            kept,
+            max_age=STATE_SECONDS,
+            path="/sign-in",
+            httponly=True,
+            samesite="lax",
+            secure=callback_url.startswith("https://"),
+        )
+        return response
+
+    async def finish(self, request: Request) -> tuple[str, str]:
+        """Return whom the provider vouches for, and where they were going; raises SignInFailed."""
+        try:
+            kept = self._signer.loads(request.cookies.get(STATE_COOKIE, ""), max_age=STATE_SECONDS)
+        except BadSignature as problem:
+            raise SignInFailed("The sign-in took too long or was begun elsewhere. Sign in again.") from problem
+        request.scope["session"] = kept["session"]
+        try:
+            token: dict[str, Any] = await self._client.authorize_access_token(request)
+        except (OAuthError, httpx.HTTPError, ValueError) as problem:
+            # ValueError: a token that is not what it says (joserfc's faults derive from it).
+            raise SignInFailed("The sign-in provider did not confirm who you are. Sign in again.") from problem
+        return str(token["userinfo"]["sub"]), str(kept["go_on_to"])
+
+
+@router.get(START)
+async def start(
+    request: Request, services: Given, _: Annotated[Staff | None, Depends(open_to_all)], going_to: str = ""
+) -> Response:
+    """Send the browser to the agency's sign-in provider."""
+    callback_url = services.settings.public_url + CALLBACK
+    return await _provider(services).begin(request, callback_url, _own_page(going_to))
+
+
+@router.get(CALLBACK)
+async def callback(
+    request: Request, services: Given, _: Annotated[Staff | None, Depends(open_to_all)]
+) -> Response:
+    """Take the provider's word, and begin a session in the person's first role."""
+    provider = _provider(services)
+    subject, go_on_to = await provider.finish(request)
+    account = await staff_of_identity(services.database, provider.issuer, subject)
+    if account is None:
+        raise Forbidden("You are signed in with the provider, but have no account here. Ask your administrator.")
+    role = _first_role(account)
+    secret = await start_session(services.database, account.agency, account.name, role)
+    response = _to(go_on_to or first_page_of(role))
+    _set_session(response, services, secret)
+    response.delete_cookie(STATE_COOKIE, path="/sign-in")
+    return response
+
+
+@router.post("/role")
+async def change_role(
+    request: Request,
+    services: Given,
+    staff: Annotated[Staff, Depends(who(*STAFF_ROLES))],
+    role: Annotated[Role, Form()],
+) -> Response:
+    """Go on in another of one's roles: a new session, and the old one ends."""
+    if role not in staff.roles:
+        raise Forbidden("That is not one of your roles.")
+    secret = await start_session(services.database, staff.agency, staff.name, role)
+    await _end(request, services)
+    response = _to(first_page_of(role))
+    _set_session(response, services, secret)
+    return response
+
+
+@router.post("/sign-out")
+async def sign_out(
+    request: Request, services: Given, _: Annotated[Staff | None, Depends(open_to_all)]
+) -> Response:
+    """End the session."""
+    await _end(request, services)
+    response = _to("/sign-in?done=signed-out")
+    response.delete_cookie(session_cookie(services), path="/", secure=services.settings.is_https, httponly=True)
+    return response
+
+
+async def _end(request: Request, services: Services) -> None:
+    if secret := request.cookies.get(session_cookie(services)):
+        await end_session(services.database, secret)
+
+
+def _provider(services: Services) -> SignIn:
+    if services.sign_in is None:
+        raise SignInFailed("No sign-in provider is set up here; programs use a bearer token.")
+    return services.sign_in
+
+
+def _first_role(account: Account) -> Role:
+    return next((role for role in _FIRST_ROLES if role in account.roles), account.roles[0])
+
+
+def _own_page(address: str) -> str:
+    """Return an address of this site, or nothing: nobody is sent elsewhere after signing in."""
+    parts = urlsplit(address)
+    is_ours = not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
+    return address if is_ours else ""
+
+
+def _to(address: str) -> RedirectResponse:
+    return RedirectResponse(address, status_code=HTTPStatus.SEE_OTHER)
+
+
+def _set_session(response: Response, services: Services, secret: str) -> None:
+    response.set_cookie(
+        session_cookie(services),
+        secret,
+        max_age=int(SIGNED_IN_AT_MOST.total_seconds()),
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=services.settings.is_https,
+    )

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signals of recurring failures: reading them, deciding on them, and looking for them now."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query
+
+from api.acting import key_for
+from api.actions import Busy
+from api.identity import Given, who
+from api.problems import Forbidden, NotFound, NotSignedIn, Unprocessable, problems
+from api.reads.database import RecordAway
+from api.reads.paging import DEFAULT_LIMIT, LONGEST_PAGE
+from api.reads.people import Staff
+from api.reads.signals import SignalRow, cases_behind, decisions_of, signal_by_id, signals, weeks_of
+from api.services import Services
+from api.shapes import FieldFault, IdempotencyKey
+from api.shapes_registers import (
+    DecisionAsked,
+    DecisionView,
+    RunAsked,
+    RunStarted,
+    SignalCaseView,
+    SignalDetail,
+    SignalList,
+    SignalView,
+    SignalWeekView,
+)
+from api.writes.audit import Looked, note_read
+from api.writes.registers import Decided, decide_signal
+from models.refusals import KeyReused
+from models.terms import Role
+
+ANALYSTS = (Role.ANALYST, Role.SUPERVISOR)
+router = APIRouter(prefix="/signals", tags=["root causes"])
+_Cursor = Annotated[str | None, Query(max_length=500)]
+_Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE)]
+
+
+@router.get("", responses=problems(NotSignedIn, Forbidden, Unprocessable, RecordAway))
+async def list_signals(
+    services: Given,
+    staff: Annotated[Staff, Depends(who(*ANALYSTS))],
+    *,
+    undecided: Annotated[bool, Query(description="Only those that wait for a decision.")] = False,
+    cursor: _Cursor = None,
+    limit: _Limit = DEFAULT_LIMIT,
+) -> SignalList:
+    """List signals, the newest first."""
+    today = await _today(services, staff)
+    async with services.database.of(staff.agency) as connection:
+        page = await signals(connection, only_undecided=undecided, today=today, cursor=cursor, limit=limit)
+    return SignalList(signals=tuple(signal_view(row, today) for row in page.rows), next_cursor=page.next_cursor)
+
+
+@router.post("/runs", status_code=HTTPStatus.ACCEPTED, responses=problems(NotSignedIn, Forbidden, Unprocessable, Busy))
+async def run(asked: RunAsked, services: Given, staff: Annotated[Staff, Depends(who(*ANALYSTS))]) -> RunStarted:
+    """Look for recurring failures now, or as things stood on a past day; the same day again finds the same."""
+    today = await _today(services, staff)
+    as_of = asked.as_of or today - timedelta(days=1)
+    if as_of > today:
+        raise Unprocessable([FieldFault(field="as_of", sentence="'as_of': this day has not come yet.")])
+    return RunStarted(as_of=as_of, workflow_id=await services.conductor.analyse(staff.agency, as_of))
+
+
+@router.get("/{signal_id}", responses=problems(NotSignedIn, Forbidden, NotFound, Unprocessable, RecordAway))
+async def show(
+    signal_id: UUID,
+    services: Given,
+    staff: Annotated[Staff, Depends(who(*ANALYSTS))],
+    cursor: _Cursor = None,
+    limit: _Limit = DEFAULT_LIMIT,
+) -> SignalDetail:
+    """Show a signal with its evidence and the cases behind it, page by page."""
+    now, today = services.clock(), await _today(services, staff)
+    policy = (await services.policies.current(staff.agency, now)).policy
+    async with services.database.of(staff.agency) as connection:
+        row = await signal_by_id(connection, signal_id)
+        if row is None:
+            raise NotFound("There is no such signal.")
+        behind = await cases_behind(connection, row, policy.taxonomy, cursor=cursor, limit=limit)
+        weeks, decisions = await weeks_of(connection, signal_id), await decisions_of(connection, signal_id)
+        asked = {"signal": str(signal_id)}
+        await note_read(connection, staff.agency, staff.actor, Looked.SIGNAL, asked=asked)
+    return SignalDetail(
+        signal=signal_view(row, today),
+        weeks=tuple(SignalWeekView.model_validate(week, from_attributes=True) for week in weeks),
+        decisions=tuple(DecisionView.model_validate(made, from_attributes=True) for made in decisions),
+        cases=tuple(SignalCaseView.model_validate(case, from_attributes=True) for case in behind.rows),
+        next_cursor=behind.next_cursor,
+    )
+
+
+@router.post(
+    "/{signal_id}/decisions",
+    status_code=HTTPStatus.CREATED,
+    responses=problems(NotSignedIn, Forbidden, NotFound, Unprocessable, KeyReused, RecordAway),
+)
+async def decide(
+    signal_id: UUID,
+    asked: DecisionAsked,
+    services: Given,
+    staff: Annotated[Staff, Depends(who(Role.SUPERVISOR))],
+    idempotency_key: Annotated[IdempotencyKey, Header()],
+) -> SignalView:
+    """Decide on a signal: accept, reject or defer, with the reason; the last decision stands, all are kept."""
+    today = await _today(services, staff)
+    await decide_on(services, staff, signal_id, asked, key=idempotency_key)
+    async with services.database.of(staff.agency) as connection:
+        row = await signal_by_id(connection, signal_id)
+    if row is None:
+        raise NotFound("There is no such signal.")
+    return signal_view(row, today)
+
+
+async def decide_on(services: Services, staff: Staff, signal_id: UUID, asked: DecisionAsked, *, key: str) -> None:
+    """Write a decision, once per key; raises NotFound, Unprocessable or KeyReused."""
+    if asked.defer_until is not None and asked.defer_until <= await _today(services, staff):
+        raise Unprocessable([FieldFault(field="defer_until", sentence="'defer_until': name a day to come.")])
+    async with services.database.of(staff.agency) as connection:
+        if await signal_by_id(connection, signal_id) is None:
+            raise NotFound("There is no such signal.")
+        await decide_signal(
+            connection,
+            Decided(
+                agency=staff.agency,
+                signal_id=signal_id,
+                decision=asked.decision,
+                reason=asked.reason,
+                defer_until=asked.defer_until,
+                decided_by=staff.name,
+                decided_at=services.clock(),
+                key=key_for(staff.actor, key),
+            ),
+        )
+
+
+def signal_view(row: SignalRow, today: date) -> SignalView:
+    """Return a signal as it is shown."""
+    told = {name: getattr(row, name) for name in SignalView.model_fields if name != "is_undecided"}
+    return SignalView(**told, is_undecided=row.is_undecided(today))
+
+
+async def _today(services: Services, staff: Staff) -> date:
+    now = services.clock()
+    return (await services.policies.current(staff.agency, now)).policy.calendar.local_date(now)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which letters an event causes, and to whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from models import lifecycle
+from models.case import Case
+from models.letters import LetterKind
+from models.outgoing import Outgoing, Recipient, letters_of
+from models.story import apply
+from models.terms import Action, State
+from tests.given import MONDAY, a_case_at, a_command
+
+
+def letters(state: State, action: Action, **facts: object) -> tuple[Outgoing, ...]:
+    return letters_from(a_case_at(state, **facts), action)
+
+
+def letters_from(case: Case, action: Action) -> tuple[Outgoing, ...]:
+    event = lifecycle.decide(case, a_command(action, case), MONDAY)
+    return letters_of(event, apply(case, event))
+
+
+@pytest.mark.parametrize(
+    ("state", "action", "letter", "recipient"),
+    [
+        (State.RECEIVED, Action.SEND_RECEIPT, LetterKind.RECEIPT, Recipient.COMPLAINANT),
+        (State.IN_TRIAGE, Action.ACKNOWLEDGE, LetterKind.ACKNOWLEDGEMENT, Recipient.COMPLAINANT),
+        (State.IN_RESOLUTION, Action.REQUEST_INFORMATION, LetterKind.INFORMATION_REQUEST, Recipient.COMPLAINANT),
+        (State.IN_RESOLUTION, Action.ANSWER, LetterKind.ANSWER, Recipient.COMPLAINANT),
+        (State.AWAITING_APPROVAL, Action.APPROVE, LetterKind.ANSWER, Recipient.COMPLAINANT),
+        (State.IN_RESOLUTION, Action.WITHDRAW, LetterKind.WITHDRAWN, Recipient.COMPLAINANT),
+        (State.IN_RESOLUTION, Action.MARK_DUPLICATE, LetterKind.DUPLICATE, Recipient.COMPLAINANT),
+        (State.CLOSED, Action.REOPEN, LetterKind.REOPENED, Recipient.COMPLAINANT),
+        (State.IN_TRIAGE, Action.WARN_OF_DEADLINE, LetterKind.DEADLINE_WARNING, Recipient.OWNER),
+        (State.IN_TRIAGE, Action.ESCALATE, LetterKind.ESCALATION, Recipient.SUPERVISORS),
+    ],
+)
+def test_an_event_causes_its_letter(state: State, action: Action, letter: LetterKind, recipient: Recipient) -> None:
+    (sent,) = letters(state, action, can_be_written_to=True)
+
+    assert (sent.letter, sent.recipient) == (letter, recipient)
+
+
+@pytest.mark.parametrize(
+    ("state", "action"),
+    [
+        (State.NEW, Action.RECEIVE),
+        (State.NEW, Action.RECORD_AS_HISTORY),
+        (State.IN_TRIAGE, Action.TRIAGE),
+        (State.IN_TRIAGE, Action.NOTE),
+        (State.IN_RESOLUTION, Action.ASSIGN),
+        (State.IN_RESOLUTION, Action.PROPOSE_ANSWER),
+        (State.AWAITING_APPROVAL, Action.SEND_BACK),
+        (State.ANSWERED, Action.TAG_ROOT_CAUSE),
+    ],
+)
+def test_what_happens_inside_writes_to_nobody(state: State, action: Action) -> None:
+    assert letters(state, action, can_be_written_to=True) == ()
+
+
+def test_who_left_no_address_is_not_written_to_and_staff_are() -> None:
+    assert letters(State.IN_RESOLUTION, Action.ANSWER) == ()
+    assert len(letters(State.IN_RESOLUTION, Action.ESCALATE)) == 1
+
+
+def test_an_import_sends_no_receipt_but_its_answer_is_sent() -> None:
+    assert letters(State.RECEIVED, Action.SEND_RECEIPT, is_imported=True, can_be_written_to=True) == ()
+    assert len(letters(State.IN_RESOLUTION, Action.ANSWER, is_imported=True, can_be_written_to=True)) == 1
+
+
+def test_the_same_event_causes_the_same_letter_however_often_it_is_asked() -> None:
+    case = a_case_at(State.IN_RESOLUTION, can_be_written_to=True)
+    first, second = letters_from(case, Action.ANSWER), letters_from(case, Action.ANSWER)
+
+    assert first == second
+    assert first[0].message_id("example.gov") == f"<{first[0].id}@example.gov>"
+
+
+def test_letters_of_different_events_have_different_ids() -> None:
+    case = a_case_at(State.IN_RESOLUTION, can_be_written_to=True)
+    warned = apply(case, lifecycle.decide(case, a_command(Action.WARN_OF_DEADLINE, case), MONDAY))
+
+    assert letters_from(case, Action.ANSWER)[0].id != letters_from(warned, Action.ANSWER)[0].id
