@@ -113,7 +113,8 @@ class DatabaseCaseRecords(CaseRecords):
         if before.sequence != first - 1:
             message = f"The record ends at event {before.sequence}, the workflow goes on from {first - 1}."
             raise RecordBehind(message)
-        rules = await self._policies.rules(connection, before, self._clock())
+        # Only its first event says which policy a case keeps.
+        rules = await self._policies.rules(connection, fold(before, batch.events), self._clock())
         if not await self.append(connection, Known(before, last_hash, rules), batch.events):
             message = f"Case {batch.case_id} was opened by another worker in this moment."
             raise ApplicationError(message, type="OpenedElsewhere")

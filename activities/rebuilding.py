@@ -32,6 +32,8 @@ from models.tables.cases import case_clock, case_event, case_file, case_issue, c
 CASES_AT_A_TIME = 50
 """Their rows are locked together for some tenths of a second."""
 UNREADABLE_KEPT = 20
+Link = tuple[bytes, bytes]
+"""A stored event: its canonical bytes and its hash."""
 
 
 @dataclass(slots=True)
@@ -125,21 +127,19 @@ async def _locked(connection: AsyncConnection, case_ids: list[UUID]) -> set[UUID
     return set(await connection.scalars(query.with_for_update()))
 
 
-async def _events(connection: AsyncConnection, case_ids: list[UUID]) -> dict[UUID, list[tuple[bytes, bytes]]]:
+async def _events(connection: AsyncConnection, case_ids: list[UUID]) -> dict[UUID, list[Link]]:
     query = (
         select(case_event.c.case_id, case_event.c.canonical, case_event.c.hash)
         .where(case_event.c.case_id.in_(case_ids))
         .order_by(case_event.c.case_id, case_event.c.sequence)
     )
-    events: dict[UUID, list[tuple[bytes, bytes]]] = defaultdict(list)
+    events: dict[UUID, list[Link]] = defaultdict(list)
     for row in await connection.execute(query):
         events[row.case_id].append((row.canonical, row.hash))
     return events
 
 
-def _retold(
-    receipts: dict[UUID, Row[Any]], events: dict[UUID, list[tuple[bytes, bytes]]], rebuilt: Rebuilt
-) -> dict[UUID, Retold]:
+def _retold(receipts: dict[UUID, Row[Any]], events: dict[UUID, list[Link]], rebuilt: Rebuilt) -> dict[UUID, Retold]:
     told = {}
     for case_id, row in receipts.items():
         if not events[case_id]:
@@ -155,7 +155,7 @@ def _retold(
     return told
 
 
-def retold(case: Case, rows: Iterable[tuple[bytes, bytes]]) -> Retold:
+def retold(case: Case, rows: Iterable[Link]) -> Retold:
     """Return the case that its stored events (bytes and hash) tell; raises ValueError where they tell none."""
     coded, texts, last_hash = case, [], b""
     for canonical, event_hash in rows:
@@ -188,8 +188,8 @@ async def _stored(connection: AsyncConnection, case_ids: list[UUID]) -> Stored:
     for table in (case_file, case_issue, case_tag, case_clock):
         stored.rows[table] = defaultdict(list)
         query = select(table).where(table.c.case_id.in_(case_ids)).order_by(*table.primary_key)
-        for row in (await connection.execute(query)).mappings():
-            stored.rows[table][row["case_id"]].append(dict(row))
+        for found in (await connection.execute(query)).mappings():
+            stored.rows[table][found["case_id"]].append(dict(found))
     for row in await connection.execute(_CELLS, {"ids": case_ids}):
         cell = Cell(row.measure, row.code, row.service, row.office, row.channel, row.week)
         stored.cells[row.case_id][cell] = row.total

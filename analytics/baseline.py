@@ -22,7 +22,7 @@ from analytics.tails import SMALLEST_P_VALUE, tail_probability
 
 WEEKS_PER_YEAR = 365.2425 / 7
 ANSCOMBE_LIMIT = 2.58
-"""Residuals above this are past outbreaks (Noufaily 2013, §3.4); their weight is the inverse square of the residual."""
+"""Residuals above this are past outbreaks (Noufaily 2013); their weight is the inverse square of the residual."""
 TREND_SPAN_WEEKS = 260.0
 TREND_PRECISION = 1.0
 """Prior precision of the log change over `TREND_SPAN_WEEKS`: a doubling in five years is 0.7 standard deviations."""
@@ -34,7 +34,7 @@ SHARED_DISPERSION_WORTH = 15.0
 """A cell's dispersion is drawn to its level's as if the level were worth so many degrees of freedom of its own."""
 STUDENT_WIDENING = 3.2
 """(z² + 1)/2 at the chance of 0.01: by this over its degrees of freedom an estimated variance must grow so that the
-normal tail becomes Student's (Abramowitz & Stegun 26.7.5, first term)."""
+normal tail becomes Student's (Abramowitz & Stegun, ch. 26)."""
 SHARE_PRIOR_COMPLAINTS = 0.5
 FEWEST_PARTIES_TO_AN_OUTBREAK = 3
 """Below so many complaints a week is never down-weighted: in sparse cells two are no outbreak, only skewness."""

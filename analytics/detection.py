@@ -266,8 +266,8 @@ def _weeks_under_way(observed: IntArray, baseline: Baseline, cell: int, least_we
     """Return for how many weeks, this one included, the excess has lasted; it may be shorter or longer than the window.
 
     The start is the one that makes a raised rate since then most likely: the largest expectation-based Poisson
-    likelihood ratio O log(O/E) + E - O (Kulldorff 1997; Neill 2009, Stat. Med. 28:261), among the weeks not learnt from
-    (or, in a short history, at least those of the window), and no week without an excess of its own.
+    likelihood ratio O log(O/E) + E - O (Kulldorff 1997; Neill 2009, Int. J. Forecasting 25:498), among the
+    weeks not learnt from (or, in a short history, at least those of the window); never a week without an excess.
     """
     candidates = max(baseline.expected.shape[1] - baseline.baseline_weeks, least_weeks)
     weekly_observed = observed[-candidates:][::-1].astype(np.float64)

@@ -45,8 +45,8 @@ def tail_probability(
 ) -> FloatArray:
     """Return the chance of at least `count` complaints. Arrays broadcast; `expected` must be positive.
 
-    P(X ≥ k) is the regularised incomplete beta (negative binomial) or gamma (Poisson) function, Abramowitz & Stegun
-    26.5.24 and 26.4.21.
+    P(X ≥ k) is the regularised incomplete beta (negative binomial) or gamma (Poisson) function (Abramowitz &
+    Stegun, ch. 26).
     """
     k, m, excess = np.broadcast_arrays(
         np.asarray(count, dtype=np.float64),

@@ -14,6 +14,7 @@ from api import complaints, days, health, lifecycle, policy, sign_in, signals, t
 from api.identity import Public
 from api.limits import PublicLimits
 from api.middleware import Guard
+from api.pages import router as pages
 from api.problems import add_problem_handlers
 from api.services import Services
 
@@ -54,6 +55,7 @@ def create_app(
         interface.include_router(part.router)
     app.include_router(interface)
     app.include_router(sign_in.router)
+    app.include_router(pages.router)
     add_description(app)
     return app
 

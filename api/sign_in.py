@@ -21,7 +21,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from api.identity import Given, open_to_all, session_cookie, who
 from api.pages.site import PageRoute, first_page_of
 from api.problems import Forbidden, Problem
-from api.reads.people import SIGNED_IN_AT_MOST, Account, Staff, staff_of_identity
+from api.reads.people import SIGNED_IN_AT_MOST, Staff, staff_of_identity
 from api.services import Services, SignIn
 from api.writes.sessions import end_session, start_session
 from models.terms import STAFF_ROLES, Role
@@ -29,8 +29,6 @@ from models.terms import STAFF_ROLES, Role
 STATE_COOKIE = "sign-in"
 STATE_SECONDS = 600
 START, CALLBACK = "/sign-in/start", "/sign-in/callback"
-# What most people do all day comes first.
-_FIRST_ROLES = (Role.CASEWORKER, Role.INTAKE, Role.SUPERVISOR)
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
@@ -118,7 +116,7 @@ async def callback(
     account = await staff_of_identity(services.database, provider.issuer, subject)
     if account is None:
         raise Forbidden("You are signed in with the provider, but have no account here. Ask your administrator.")
-    role = _first_role(account)
+    role = account.roles[0]
     secret = await start_session(services.database, account.agency, account.name, role)
     response = _to(go_on_to or first_page_of(role))
     _set_session(response, services, secret)
@@ -163,10 +161,6 @@ def _provider(services: Services) -> SignIn:
     if services.sign_in is None:
         raise SignInFailed("No sign-in provider is set up here; programs use a bearer token.")
     return services.sign_in
-
-
-def _first_role(account: Account) -> Role:
-    return next((role for role in _FIRST_ROLES if role in account.roles), account.roles[0])
 
 
 def _own_page(address: str) -> str:

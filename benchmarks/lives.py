@@ -97,7 +97,7 @@ def a_submission() -> Submission:
         received_at=now,
         received_on=now.date(),
         service="benefits",
-        category="delay",
+        category="too_slow",
         contact='{"email":"pat@example.org","name":"Pat Doe"}',
         can_be_written_to=True,
     )

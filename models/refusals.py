@@ -30,10 +30,6 @@ class NeedsApproval(Refused):
     """The answer must be approved by another person first."""
 
 
-class NothingToApprove(Refused):
-    """There is no proposed answer."""
-
-
 class OutsideAuthority(Refused):
     """The matter is beyond what this person may settle."""
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import TerminateWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
@@ -21,6 +24,7 @@ from activities.pending import PendingQueue
 from activities.policies import Policies
 from activities.root_causes import DatabaseRootCauses
 from models.references import workflow_id_for
+from run import housekeeping
 from run.composition import case_keys, engine_for, now, secrets_of, temporal_client
 from run.relay import Relay, notifications
 from run.schedules import keep_schedules
@@ -32,6 +36,8 @@ CONNECTIONS = 40
 CACHED_WORKFLOWS = 2_000
 TASKS_AT_ONCE = 40
 GRACE = timedelta(seconds=10)
+SCHEDULES_EVERY = timedelta(hours=1)
+"""So that a Temporal which has lost its store has them again."""
 PASSED_THROUGH = ("models", "activities", "workflows", "pydantic", "pydantic_core", "annotated_types")
 _log = logging.getLogger(__name__)
 
@@ -80,7 +86,6 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     engine = engine_for(settings.worker_database_url, connections=CONNECTIONS)
     keys = case_keys(engine, secrets)
     client = await temporal_client(settings, keys)
-    await keep_schedules(client, engine, settings)
     keys.on_destroyed = lambda case_id: end_unreadable(client, case_id)
     wake = {"receipt": asyncio.Event(), "outbox": asyncio.Event()}
     relay = Relay(
@@ -90,7 +95,12 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         in_flight=settings.relay_in_flight,
         clock=now,
     )
-    loops = [relay.run(wake["receipt"]), notifications(libpq_url(settings.worker_database_url), wake)]
+    loops = [
+        relay.run(wake["receipt"]),
+        notifications(libpq_url(settings.worker_database_url), wake),
+        housekeeping.repeated("keeping schedules", lambda: keep_schedules(client, engine, settings), SCHEDULES_EVERY),
+        *housekeeping.loops(engine, client, settings, wake["outbox"]),
+    ]
     try:
         async with temporal_worker(client, work_with(engine, settings), settings.task_queue):
             await _until(stop, loops)
@@ -98,10 +108,10 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         await engine.dispose()
 
 
-async def _until(stop: asyncio.Event, loops: Sequence[object]) -> None:
+async def _until(stop: asyncio.Event, loops: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Run the loops until `stop` is set; one that fails ends the process, for the supervisor to start it anew."""
-    tasks = [asyncio.ensure_future(loop) for loop in loops]  # type: ignore[arg-type]
-    stopped = asyncio.ensure_future(stop.wait())
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    stopped = asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
         for task in done - {stopped}:
@@ -114,7 +124,14 @@ async def _until(stop: asyncio.Event, loops: Sequence[object]) -> None:
 
 async def end_unreadable(client: Client, case_id: UUID) -> None:
     """End the workflow of a case whose key has been destroyed: it could only fail, for ever."""
+    # The client's own `terminate` would encode its details, with the very key that is gone.
+    request = TerminateWorkflowExecutionRequest(
+        namespace=client.namespace,
+        workflow_execution=WorkflowExecution(workflow_id=workflow_id_for(case_id)),
+        reason="the case's key has been destroyed",
+        identity=client.identity,
+    )
     try:
-        await client.get_workflow_handle(workflow_id_for(case_id)).terminate("the case's key has been destroyed")
+        await client.workflow_service.terminate_workflow_execution(request)
     except RPCError as problem:
         _log.info("workflow of case %s was not ended (%s)", case_id, problem.status.name)

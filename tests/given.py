@@ -91,7 +91,7 @@ def a_receipt(*, received_at: datetime = MONDAY, agency: str = "riverbend", pref
         "received_on": received_at.date(),
         "channel": "web",
         "service": "benefits",
-        "category": "delay",
+        "category": "too_slow",
         "narrative": a_text(),
     }
     return Receipt.model_validate(known | facts)
@@ -108,15 +108,15 @@ def a_command(action: Action, case: Case, actor: Actor | None = None) -> Command
     receipt = case.receipt
     due_at = case.counted_from + timedelta(days=7)
     made: dict[Action, Command] = {
-        Action.RECEIVE: Receive(receipt=receipt, team="general", policy_version=1, **who),
+        Action.RECEIVE: Receive(receipt=receipt, team="front_desk", policy_version=1, **who),
         Action.RECORD_AS_HISTORY: RecordAsHistory(
-            receipt=receipt, policy_version=1, issues=(HistoricalIssue(service="benefits", category="delay"),), **who
+            receipt=receipt, policy_version=1, issues=(HistoricalIssue(service="benefits", category="too_slow"),), **who
         ),
         Action.SEND_RECEIPT: SendReceipt(**who),
         Action.ACKNOWLEDGE: Acknowledge(text=a_text(), **who),
         Action.TRIAGE: Triage(
-            issues=(IssueTriage(number=1, service="benefits", category="delay"),),
-            severity=1, track=Track.STANDARD, team="general", owner="ann", **who,
+            issues=(IssueTriage(number=1, service="benefits", category="too_slow"),),
+            severity=1, track=Track.STANDARD, team="front_desk", owner="ann", **who,
         ),
         Action.ASSIGN: Assign(owner="ben", **who),
         Action.NOTE: Note(text=a_text(), **who),

@@ -45,7 +45,7 @@ def a_submission(**facts: object) -> Submission:
         received_at=MONDAY,
         received_on=MONDAY.date(),
         service="benefits",
-        category="delay",
+        category="too_slow",
     )
     return dataclasses.replace(told, **facts)  # type: ignore[arg-type]
 

@@ -129,7 +129,8 @@ class Policies:
                 select(policy_version.c.version, policy_version.c.document)
                 .where(policy_version.c.agency == agency, policy_version.c.version.in_(missing))
             )  # fmt: skip
-            read = dict((await connection.execute(documents)).tuples().all()) if missing else {}
+            found = await connection.execute(documents) if missing else ()
+            read = {row.version: row.document for row in found}
         if not rows:
             raise UnknownAgency(f"The agency '{agency}' has no policy here.")
         return tuple(

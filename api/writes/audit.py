@@ -37,4 +37,5 @@ async def note_read(
 ) -> None:
     """Note that somebody looked, in the transaction of the read itself."""
     row = {"agency": agency, "actor": actor.name, "role": actor.role.value, "what": what.value, "case_id": case_id}
-    await connection.execute(insert(audit_read).values(**row, filter=asked))
+    # inline: without RETURNING, for this role may write the audit and not read it.
+    await connection.execute(insert(audit_read).values(**row, filter=asked).inline())

@@ -159,6 +159,8 @@ BEGIN
             PERFORM set_config('putright.moving_partition', '', true);
             EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
                            parent, child, lowest, highest);
+            EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON public.%I
+                            EXECUTE FUNCTION public.refuse_change()', child);
             made := made + 1;
         END LOOP;
     END LOOP;

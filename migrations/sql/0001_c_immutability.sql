@@ -30,3 +30,6 @@ BEGIN
 END $$;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON content FOR EACH ROW EXECUTE FUNCTION refuse_content_change();
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON content EXECUTE FUNCTION refuse_change();
+-- Triggers of rows pass on to partitions, those of whole statements do not; make_partitions gives them to new ones.
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON case_event_default EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON content_default EXECUTE FUNCTION refuse_change();

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`putright demo load`: the demonstration agency's three years, written as history up to today and then handed over.
+
+What is not at its end by then is a live case from here on: its receipt waits for the relay like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.database import transaction
+from activities.history import HistoryWriter, Story
+from activities.policies import Policies, in_force_at
+from models.clocks import Rules
+from models.messages import canonical
+from models.policy import Policy
+from models.receiving import Submission, intake_of
+from models.tables.receipts import receipt
+from models.tables.registers import problem_solving_day, staff
+from run.composition import engine_for, secrets_of
+from run.demonstration.lives import SUE, TEAMS, Diary, Life, World
+from run.demonstration.plan import YEARS, Planned, ProblemSolvingDay, Setting, plan, problem_solving_days
+from run.demonstration.themes import PLANTED, THEMES
+from run.settings import Settings
+
+AGENCY: Final = "riverbend"
+BATCH_STORIES: Final = 300
+_KEY: Final = "demo:"
+_DIARY_MARGIN: Final = timedelta(days=250)
+"""So far beyond today people make plans; what lies there is not told."""
+_ROSTER: Final = ("ivy", "ann", "ben")
+
+
+class NoDemonstration(Exception):
+    """The demonstration cannot be loaded here; its text says why."""
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What was written."""
+
+    written: int = 0
+    live: int = 0
+    held: int = 0
+
+
+async def load_demo(settings: Settings, *, seed: int, today: date | None, now: datetime) -> tuple[str, ...]:
+    """Load the demonstration and say in sentences what was done; what is there already is left as it is.
+
+    `today` is where the story ends, by default the day of `now`. Raises NoDemonstration where the policy is another.
+    """
+    owner = engine_for(settings.database_url, connections=1)
+    engine = engine_for(settings.worker_database_url, connections=2)
+    try:
+        book = await _Book.read(engine, Policies())
+        begun = await _begun(engine)
+        seed, story_day = begun or (seed, today or now.astimezone(ZoneInfo(book.newest.agency.time_zone)).date())
+        setting = Setting(
+            seed, story_day, book.newest.calendar, {office.id: office.name for office in book.newest.agency.offices}
+        )
+        await _write_registers(owner, problem_solving_days(setting))
+        loaded = await _write_stories(engine, book, setting, secrets_of(settings).case_keys, now)
+    finally:
+        await engine.dispose()
+        await owner.dispose()
+    return tuple(_sentences(loaded, setting))
+
+
+def _sentences(loaded: Loaded, setting: Setting) -> Iterator[str]:
+    if loaded.written == 0:
+        yield f"The demonstration of {setting.today} is there already, {loaded.held:,} complaints; nothing was changed."
+        return
+    over = loaded.written - loaded.live
+    yield f"{over:,} complaints of {YEARS} years are in the record, each to its end; {loaded.live} are open and go on."
+    if loaded.held:
+        yield f"{loaded.held:,} more were there already from a load that was broken off."
+
+
+class _Book:
+    """The agency's policy versions."""
+
+    def __init__(self, versions: list[tuple[datetime, int]], policies: dict[int, Policy]) -> None:
+        self.versions = versions
+        self.policies = policies
+        self.newest = policies[versions[-1][1]]
+        self._worlds: dict[int, World] = {}
+
+    @classmethod
+    async def read(cls, engine: AsyncEngine, policies: Policies) -> _Book:
+        async with transaction(engine, AGENCY) as connection:
+            try:
+                versions = await policies.versions(connection, AGENCY)
+            except LookupError as problem:
+                raise NoDemonstration(str(problem)) from problem
+            book = cls(versions, {n: await policies.version(connection, AGENCY, n) for _, n in versions})
+        book.must_know_the_words()
+        return book
+
+    def must_know_the_words(self) -> None:
+        """Refuse a policy that lacks what the demonstration speaks of."""
+        known = {service.id for service in self.newest.agency.services} | self.newest.taxonomy.by_code.keys()
+        spoken = {word for theme in (*THEMES, PLANTED) for word in (theme.service, theme.category, theme.failure)}
+        if lost := sorted(spoken - known):
+            raise NoDemonstration(
+                f"The demonstration is made for the default policy, and this one has no {', '.join(lost)}."
+            )
+
+    def world_of(self, received_at: datetime, setting: Setting) -> World:
+        """Return what a complaint received then lives in."""
+        number = in_force_at(self.versions, received_at)
+        if number not in self._worlds:
+            policy = self.policies[number]
+            first = setting.today - timedelta(days=366 * (YEARS + 1))
+            self._worlds[number] = World(
+                policy=policy,
+                policy_version=number,
+                rules=Rules(standards=policy.standards, calendar=policy.calendar),
+                diary=Diary(policy.calendar, first, setting.today + _DIARY_MARGIN),
+                until=setting.until,
+            )
+        return self._worlds[number]
+
+
+async def _begun(engine: AsyncEngine) -> tuple[int, date] | None:
+    """Return seed and day of a demonstration that was loaded, or begun, before."""
+    async with transaction(engine, AGENCY) as connection:
+        query = select(receipt.c.idempotency_key).where(
+            receipt.c.agency == AGENCY, receipt.c.idempotency_key.startswith(_KEY, autoescape=True)
+        )
+        key = (await connection.execute(query.limit(1))).scalar_one_or_none()
+    if key is None:
+        return None
+    _, seed, day, _ = key.split(":")
+    return int(seed), date.fromisoformat(day)
+
+
+async def _write_stories(
+    engine: AsyncEngine, book: _Book, setting: Setting, wrapping_key: bytes, now: datetime
+) -> Loaded:
+    """Write batch after batch, one being written while the next is lived."""
+    writer = HistoryWriter(engine, Policies())
+    loaded = Loaded()
+    coming = iter(plan(setting))
+    writing: asyncio.Task[None] | None = None
+    while batch := list(islice(coming, BATCH_STORIES)):
+        held = await writer.held(AGENCY, [_key(setting, one) for one in batch])
+        loaded.held += len(held)
+        missing = [one for one in batch if _key(setting, one) not in held]
+        stories = [_story(one, book, setting, wrapping_key) for one in missing]
+        if writing is not None:
+            await writing
+        writing = asyncio.create_task(_write(writer, stories, loaded, now))
+    if writing is not None:
+        await writing
+    return loaded
+
+
+async def _write(writer: HistoryWriter, stories: Sequence[Story], loaded: Loaded, now: datetime) -> None:
+    written = await writer.write(AGENCY, stories, now)
+    loaded.written += len(written.new)
+    loaded.live += sum(story.goes_on for story in stories if story.intake.receipt.case_id in written.new)
+
+
+def _story(one: Planned, book: _Book, setting: Setting, wrapping_key: bytes) -> Story:
+    world = book.world_of(one.received_at, setting)
+    contact = one.person.contact
+    submission = Submission(
+        agency=AGENCY,
+        prefix=world.policy.agency.reference_prefix,
+        key=_key(setting, one),
+        narrative=one.narrative,
+        channel=one.channel,
+        received_at=one.received_at,
+        received_on=world.policy.calendar.local_date(one.received_at),
+        wanted=one.wanted,
+        contact=canonical(contact).decode() if contact else "",
+        can_be_written_to=bool(one.person.email),
+        service=one.theme.service,
+        category=one.theme.category,
+        office=one.office,
+        language=one.language,
+        event_id=one.event_id,
+    )
+    life = Life(one, intake := intake_of(submission, one.received_at, wrapping_key, one.case_id), world)
+    life.live()
+    return Story(intake, tuple(life.events), tuple(life.texts), goes_on=not life.case.state.is_final)
+
+
+def _key(setting: Setting, one: Planned) -> str:
+    return f"{_KEY}{setting.seed}:{setting.today}:{one.number}"
+
+
+async def _write_registers(owner: AsyncEngine, days: Iterable[ProblemSolvingDay]) -> None:
+    """Write the people of the story, who need no way to sign in, and the Problem Solving Days."""
+    async with transaction(owner, AGENCY) as connection:
+        await connection.execute(upsert(staff).on_conflict_do_nothing(), list(_people()))
+        await connection.execute(upsert(problem_solving_day).on_conflict_do_nothing(), [_day_row(day) for day in days])
+
+
+def _people() -> Iterator[dict[str, object]]:
+    teams: dict[str, list[str]] = {"ivy": ["front_desk"], SUE.name: sorted(TEAMS)}
+    for team, people in TEAMS.items():
+        for person in people:
+            teams.setdefault(person.name, []).append(team)
+    roles = {"ivy": ["intake"], SUE.name: ["supervisor"]}
+    for name, own in sorted(teams.items()):
+        yield {
+            "agency": AGENCY,
+            "name": name,
+            "display_name": name.capitalize(),
+            "roles": roles.get(name, ["caseworker"]),
+            "teams": own,
+        }
+
+
+def _day_row(day: ProblemSolvingDay) -> dict[str, object]:
+    place = day.office.replace("_", " ").title()
+    return {
+        "id": day.id,
+        "agency": AGENCY,
+        "name": f"Problem Solving Day, {place}",
+        "place": f"{place} Service Center, main hall",
+        "held_on": day.held_on,
+        "office": day.office,
+        "roster": list(_ROSTER),
+        "made_by": SUE.name,
+    }
