@@ -60,6 +60,10 @@ class Written:
     """Keys that the record held already, with the request hash it holds."""
 
 
+class IdTaken(Exception):
+    """A case id or reference that another receipt has: with random ids it does not happen."""
+
+
 _RECEIPT = Loading(
     receipt,
     ("case_id", "agency", "idempotency_key", "request_hash", "reference", "accepted_at", "received_at", "facts"),
@@ -118,7 +122,7 @@ class HistoryWriter:
         async with transaction(self._engine, agency) as connection:
             driver = await driver_of(connection)
             await _RECEIPT.wait(driver, map(_receipt_values, stories))
-            new = await _RECEIPT.take_over_new(driver, ("agency", "idempotency_key"), "case_id")
+            new = await _RECEIPT.take_over_new(driver, "case_id")
             fresh = [story for story in stories if story.intake.receipt.case_id in new]
             rows = _Rows()
             for story in fresh:
@@ -130,10 +134,12 @@ class HistoryWriter:
                 await driver.execute(_ADD_WORDS)
             if any(story.goes_on for story in fresh):
                 await driver.execute(_WAKE)
-        if len(fresh) == len(stories):
-            return Written(frozenset(new))
         keys = [story.intake.key for story in stories if story.intake.receipt.case_id not in new]
-        return Written(frozenset(new), await self.held(agency, keys))
+        held = await self.held(agency, keys) if keys else {}
+        if lost := set(keys) - held.keys():
+            message = f"Another case has the id or the reference meant for {min(lost)}."
+            raise IdTaken(message)
+        return Written(frozenset(new), held)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,9 @@ class Loading:
         """Insert the waiting rows into the table."""
         await driver.execute(self._take_over)
 
-    async def take_over_new(self, driver: Driver[Any], conflict: Sequence[str], returning: str) -> set[Any]:
-        """Insert the waiting rows that are new by the columns of `conflict`; return a column of those."""
-        statement = sql.SQL("{} ON CONFLICT ({}) DO NOTHING RETURNING {}").format(
-            self._take_over, sql.SQL(", ").join(map(sql.Identifier, conflict)), sql.Identifier(returning)
-        )
+    async def take_over_new(self, driver: Driver[Any], returning: str) -> set[Any]:
+        """Insert the waiting rows whose keys are new; return a column of those."""
+        statement = sql.SQL("{} ON CONFLICT DO NOTHING RETURNING {}").format(self._take_over, sql.Identifier(returning))
         cursor = await driver.execute(statement)
         return {row[0] for row in await cursor.fetchall()}
 

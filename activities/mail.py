@@ -31,11 +31,11 @@ _LOCAL_PART = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}$")
 _DOMAIN = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")
 
 
-class Undeliverable(Exception):  # noqa: N818 - it says what the letter is
+class Undeliverable(Exception):
     """The letter cannot be delivered, now or later; the sentence says why and names nobody."""
 
 
-class NotDeliveredYet(Exception):  # noqa: N818 - it says how far the letter is
+class NotDeliveredYet(Exception):
     """The letter could not be handed over this time; trying again later is right."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -192,18 +192,19 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-_PUT_CASE = text("""
-    SELECT put_case(CAST(:file AS jsonb), CAST(:issues AS jsonb), CAST(:tags AS jsonb), CAST(:clocks AS jsonb))
+_PUT_CASES = text("""
+    SELECT put_case(one -> 'file', one -> 'issues', one -> 'tags', one -> 'clocks')
+    FROM jsonb_array_elements(CAST(:cases AS jsonb)) AS one
 """)
 _ADD_DELTAS = text("SELECT add_deltas(CAST(:cells AS jsonb), CAST(:queues AS jsonb))")
 
 
-async def replace_case(connection: AsyncConnection, rows: CaseRows) -> None:
-    """Write rows of a case anew, whatever stood there.
+async def replace_cases(connection: AsyncConnection, cases: list[CaseRows]) -> None:
+    """Write all rows of some cases anew, whatever stood there.
 
-    The case's own row is renewed, never deleted: whoever waits for its lock would find no case.
+    A case's own row is renewed, never deleted: whoever waits for its lock would find no case.
     """
-    await connection.execute(_PUT_CASE, rows.parameters())
+    await connection.execute(_PUT_CASES, {"cases": as_json([asdict(rows) for rows in cases])})
 
 
 async def write_differences(

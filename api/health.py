@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is the process alive, and what can be done now?"""
+"""Whether the process is alive, and what can be done now."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from api.identity import Given, Public
+from api.identity import Given, anybody
 from api.reads.people import Staff
 from api.shapes_registers import HealthView, ReadyView
 
 router = APIRouter(tags=["health"])
-_Nobody = Annotated[Staff | None, Depends(Public(is_limited=False, looks=False))]
+_Anybody = Annotated[Staff | None, Depends(anybody)]
 
 
 @router.get("/healthz")
-async def alive(_: _Nobody) -> HealthView:
+async def alive(_: _Anybody) -> HealthView:
     """Say that this process answers."""
     return HealthView()
 
 
 @router.get("/readyz", responses={HTTPStatus.SERVICE_UNAVAILABLE: {"model": ReadyView}})
-async def ready(response: Response, services: Given, _: _Nobody) -> ReadyView:
+async def ready(response: Response, services: Given, _: _Anybody) -> ReadyView:
     """Say what can be done now; 503 where the record is away, for then nothing can."""
     record, temporal = await asyncio.gather(services.database.is_there(), services.conductor.is_there())
     if not record:

@@ -102,4 +102,6 @@ public = Public()
 """For routes that take something in or show something personal."""
 open_to_all = Public(is_limited=False)
 """For routes that show only what is published anyway."""
+anybody = Public(is_limited=False, looks=False)
+"""For routes where it does not matter who asks."""
 Given = Annotated[Services, Depends(services_of)]

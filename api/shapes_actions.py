@@ -37,7 +37,7 @@ class TriageAsked(Shape):
 
     model_config = example(
         action="triage",
-        issues=[{"number": 1, "service": "benefits", "category": "delay"}],
+        issues=[{"number": 1, "service": "benefits", "category": "too_slow"}],
         severity=1,
         track="standard",
         team="general",

@@ -37,7 +37,7 @@ class ComplaintFiled(Shape):
         narrative="I sent my renewal form in March. Nobody can find it and my payments have stopped.",
         wanted="Please find it and pay what I missed.",
         service="benefits",
-        category="delay",
+        category="too_slow",
         language="en",
         contact={"name": "Jo Doe", "email": "jo@example.org"},
     )

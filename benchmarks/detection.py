@@ -2,7 +2,7 @@
 """How well the weekly detection finds outbreaks: the 42 scenarios of Noufaily et al. (2013), beside R's Farrington.
 
 `python -m benchmarks.detection [--data DIR]`. The series, the injected outbreaks and what R made of them lie in
-`DIR/noufaily42_reference` (by default where PUTRIGHT_BENCHMARK_DATA points); without them it says so and ends with 2.
+`DIR/noufaily42_reference` (by default where BENCHMARK_DATA points); without them it says so and ends with 2.
 840 series of 624 weeks, the last 49 judged each from its own past, 41,160 weeks in all; one outbreak of random size.
 
 Measures: FPR, false alarms per week without a current outbreak; POD, outbreaks with an alarm between their first and
@@ -55,10 +55,10 @@ class Measures:
 def main() -> int:
     """Print the table; return the exit code."""
     parser = argparse.ArgumentParser(description="Detection on the 42 Noufaily scenarios.")
-    parser.add_argument("--data", type=Path, default=os.environ.get("PUTRIGHT_BENCHMARK_DATA"))
+    parser.add_argument("--data", type=Path, default=os.environ.get("BENCHMARK_DATA"))
     folder: Path | None = parser.parse_args().data
     if folder is None or not (Path(folder) / "noufaily42_reference").is_dir():
-        print("The reference data are absent: give --data or set PUTRIGHT_BENCHMARK_DATA to the folder that holds")
+        print("The reference data are absent: give --data or set BENCHMARK_DATA to the folder that holds")
         print("noufaily42_reference. Nothing was measured.")
         return 2
     reference = Path(folder) / "noufaily42_reference"

@@ -9,7 +9,7 @@ class Refused(Exception):
 
     @property
     def code(self) -> str:
-        """The kind of refusal, stable for clients: `wrong-state`, `same-person`, …"""
+        """The kind of refusal, stable for clients: such as `wrong-state`."""
         name = type(self).__name__
         return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")
 

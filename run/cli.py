@@ -24,8 +24,8 @@ from rich.console import Console
 from run.settings import Need, Settings, SettingsFaults
 
 WRONG_DATA, WRONG_USE, OUT_OF_REACH = 1, 2, 3
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+_out = Console(highlight=False, soft_wrap=True, markup=False)
+_err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 app = typer.Typer(
     name="putright",
@@ -96,7 +96,7 @@ def up(
     from run.embedded.processes import CannotStart  # noqa: PLC0415
     from run.supervisor import Commands, putright, supervise  # noqa: PLC0415
 
-    settings = _settings()
+    settings = _settings("database_url", "worker_database_url", "api_database_url")
     preparations = [("bringing the database up to date", putright("migrate"))]
     if settings.may_sign_anyone_in:
         preparations.append(("making the demonstration accounts", putright("demo", "accounts")))

@@ -7,10 +7,12 @@ What is not at its end by then is a live case from here on: its receipt waits fo
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import islice
+from multiprocessing import get_context
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -35,6 +37,7 @@ from run.settings import Settings
 
 AGENCY: Final = "riverbend"
 BATCH_STORIES: Final = 300
+SHARES_AT_MOST: Final = 4
 _KEY: Final = "demo:"
 _DIARY_MARGIN: Final = timedelta(days=250)
 """So far beyond today people make plans; what lies there is not told."""
@@ -60,20 +63,47 @@ async def load_demo(settings: Settings, *, seed: int, today: date | None, now: d
     `today` is where the story ends, by default the day of `now`. Raises NoDemonstration where the policy is another.
     """
     owner = engine_for(settings.database_url, connections=1)
-    engine = engine_for(settings.worker_database_url, connections=2)
+    engine = engine_for(settings.worker_database_url, connections=1)
     try:
         book = await _Book.read(engine, Policies())
         begun = await _begun(engine)
-        seed, story_day = begun or (seed, today or now.astimezone(ZoneInfo(book.newest.agency.time_zone)).date())
-        setting = Setting(
-            seed, story_day, book.newest.calendar, {office.id: office.name for office in book.newest.agency.offices}
-        )
+        seed, day = begun or (seed, today or now.astimezone(ZoneInfo(book.newest.agency.time_zone)).date())
+        setting = book.setting(seed, day)
         await _write_registers(owner, problem_solving_days(setting))
-        loaded = await _write_stories(engine, book, setting, secrets_of(settings).case_keys, now)
+        months = [setting.until - timedelta(days=28 * n) for n in range(YEARS * 14)]
+        await HistoryWriter(engine, Policies()).make_months(months)
     finally:
         await engine.dispose()
         await owner.dispose()
-    return tuple(_sentences(loaded, setting))
+    return tuple(_sentences(await _by_all_processors(settings, seed, day, now), setting))
+
+
+async def _by_all_processors(settings: Settings, seed: int, day: date, now: datetime) -> Loaded:
+    """Tell the lives in as many processes as there are processors: it is all arithmetic, and each writes its own."""
+    shares = min(os.cpu_count() or 1, SHARES_AT_MOST)
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(shares, mp_context=get_context("spawn")) as pool:
+        parts = [loop.run_in_executor(pool, write_share, settings, seed, day, now, n, shares) for n in range(shares)]
+        done = await asyncio.gather(*parts)
+    return Loaded(sum(d.written for d in done), sum(d.live for d in done), sum(d.held for d in done))
+
+
+def write_share(settings: Settings, seed: int, day: date, now: datetime, share: int, shares: int) -> Loaded:
+    """Live and write every `shares`-th batch, in a process of its own."""
+    return asyncio.run(_write_share(settings, seed, day, now, share, shares))
+
+
+async def _write_share(settings: Settings, seed: int, day: date, now: datetime, share: int, shares: int) -> Loaded:
+    engine = engine_for(settings.worker_database_url, connections=2)
+    try:
+        book = await _Book.read(engine, Policies())
+        setting = book.setting(seed, day)
+        coming = plan(setting)
+        starts = range(share * BATCH_STORIES, len(coming), shares * BATCH_STORIES)
+        batches = [coming[start : start + BATCH_STORIES] for start in starts]
+        return await _write_stories(engine, book, setting, batches, secrets_of(settings).case_keys, now)
+    finally:
+        await engine.dispose()
 
 
 def _sentences(loaded: Loaded, setting: Setting) -> Iterator[str]:
@@ -115,20 +145,29 @@ class _Book:
                 f"The demonstration is made for the default policy, and this one has no {', '.join(lost)}."
             )
 
+    def setting(self, seed: int, day: date) -> Setting:
+        """Return what a plan is made for."""
+        names = {office.id: office.name for office in self.newest.agency.offices}
+        return Setting(seed, day, self.newest.calendar, names)
+
     def world_of(self, received_at: datetime, setting: Setting) -> World:
         """Return what a complaint received then lives in."""
         number = in_force_at(self.versions, received_at)
         if number not in self._worlds:
-            policy = self.policies[number]
-            first = setting.today - timedelta(days=366 * (YEARS + 1))
-            self._worlds[number] = World(
-                policy=policy,
-                policy_version=number,
-                rules=Rules(standards=policy.standards, calendar=policy.calendar),
-                diary=Diary(policy.calendar, first, setting.today + _DIARY_MARGIN),
-                until=setting.until,
-            )
+            self._worlds[number] = world_in(setting, self.policies[number], number)
         return self._worlds[number]
+
+
+def world_in(setting: Setting, policy: Policy, version: int) -> World:
+    """Return what lives happen in under one version of the policy."""
+    first = setting.today - timedelta(days=366 * (YEARS + 1))
+    return World(
+        policy=policy,
+        policy_version=version,
+        rules=Rules(standards=policy.standards, calendar=policy.calendar),
+        diary=Diary(policy.calendar, first, setting.today + _DIARY_MARGIN),
+        until=setting.until,
+    )
 
 
 async def _begun(engine: AsyncEngine) -> tuple[int, date] | None:
@@ -145,14 +184,18 @@ async def _begun(engine: AsyncEngine) -> tuple[int, date] | None:
 
 
 async def _write_stories(
-    engine: AsyncEngine, book: _Book, setting: Setting, wrapping_key: bytes, now: datetime
+    engine: AsyncEngine,
+    book: _Book,
+    setting: Setting,
+    batches: Sequence[Sequence[Planned]],
+    wrapping_key: bytes,
+    now: datetime,
 ) -> Loaded:
     """Write batch after batch, one being written while the next is lived."""
     writer = HistoryWriter(engine, Policies())
     loaded = Loaded()
-    coming = iter(plan(setting))
     writing: asyncio.Task[None] | None = None
-    while batch := list(islice(coming, BATCH_STORIES)):
+    for batch in batches:
         held = await writer.held(AGENCY, [_key(setting, one) for one in batch])
         loaded.held += len(held)
         missing = [one for one in batch if _key(setting, one) not in held]

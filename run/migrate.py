@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bringing a database to the newest schema and policy; done again, it changes nothing."""
+"""Bringing a database to the newest schema and policy; done again, it changes nothing.
+
+`python -m run.migrate --check` takes a new database up, down and up again, and says whether the same stands there.
+"""
 
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,12 +16,15 @@ from zoneinfo import ZoneInfo
 from alembic import command
 from alembic.config import Config
 from psycopg import sql
+from rich.console import Console
 from sqlalchemy import Connection, create_engine, func, insert, make_url, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from models.policy import Policy
 from models.tables.receipts import agency as agency_table
 from models.tables.receipts import policy_version
+from run.embedded.processes import CannotStart
+from run.embedded.temporary import temporary_postgres
 from run.settings import API_ROLE, WORKER_ROLE, Settings
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
@@ -111,3 +118,51 @@ def role_passwords(settings: Settings) -> dict[str, str]:
     addresses = {WORKER_ROLE: settings.worker_database_url, API_ROLE: settings.api_database_url}
     told = {role: make_url(url).password or "" for role, url in addresses.items() if url}
     return {role: str(password) or secrets.token_urlsafe(32) for role, password in told.items()}
+
+
+def check(database_url: str) -> str:
+    """Take an empty database up, down and up again; return what is wrong in a sentence, or nothing."""
+    engine = create_engine(database_url)
+    try:
+        with engine.begin() as connection:
+            upgrade(connection)
+            first = _columns(connection)
+        with engine.begin() as connection:
+            downgrade(connection)
+            left = _columns(connection)
+        with engine.begin() as connection:
+            upgrade(connection)
+            second = _columns(connection)
+    finally:
+        engine.dispose()
+    if left:
+        return f"The way down leaves {', '.join(sorted({table for table, *_ in left}))} behind."
+    return "" if first == second else "After up, down and up again other columns stand there than at first."
+
+
+def _columns(connection: Connection) -> list[tuple[str, ...]]:
+    query = text("""
+        SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns
+        WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY table_name, ordinal_position
+    """)
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def main(arguments: list[str]) -> int:
+    """Check the migrations on a PostgreSQL of their own; return the exit code."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if arguments != ["--check"]:
+        console.print("Usage: python -m run.migrate --check (to bring a database up to date: putright migrate)")
+        return 2
+    try:
+        with temporary_postgres(durable=False) as running:
+            wrong = check(running.server.url())
+    except CannotStart as problem:
+        console.print(str(problem))
+        return 3
+    console.print(wrong or "The migrations go up, down and up again.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -50,46 +50,72 @@ class SettingsFaults(Exception):
 class Settings(BaseModel):
     """What this installation was told. Unset database and Temporal addresses are those of the embedded servers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True)
 
     home: Path = Path("var")
+    """The data folder: the embedded servers' data, logs and secrets."""
     host: str = "127.0.0.1"
+    """The address that the API and the pages listen on."""
     port: Port = 8000
+    """Their port."""
     public_url: str = ""
+    """Where people reach the pages, as letters and sign-in say it; by default the address listened on."""
 
     database_url: str = Field(default="", repr=False)
+    """The database as its owner reaches it: migrations, tokens, demonstration. Any of the three: an external one."""
     worker_database_url: str = Field(default="", repr=False)
+    """The same database as the worker's role reaches it."""
     api_database_url: str = Field(default="", repr=False)
+    """The same database as the API's role reaches it."""
 
     temporal_address: str = ""
+    """An external Temporal, host:port; without it the embedded one is started."""
     temporal_port: Port = 7233
+    """The embedded Temporal's port."""
     temporal_ui_port: Port = 8233
+    """The port of the embedded Temporal's pages."""
     temporal_namespace: str = "putright"
+    """The namespace of the workflows."""
     temporal_tls: bool = False
+    """Whether Temporal is reached through TLS."""
     temporal_api_key: str = Field(default="", repr=False)
+    """The key with which to sign in to Temporal."""
     task_queue: str = "complaints"
+    """The task queue that workers share."""
 
     master_key_file: Path = Path()
+    """The master key, from which every other secret is derived, by default `secrets/master.key` in the data folder."""
     policy_folder: Path = PROJECT_FOLDER / "policy"
+    """The folder with the agency's numbers and words."""
     smtp_url: str = Field(default="", repr=False)
+    """Where letters go by mail: smtp://, smtps:// or smtp+starttls://; without it, into the data folder's `mail`."""
     mail_from: str = "complaints@localhost"
+    """The sender of letters; its domain stands in every Message-ID."""
 
     oidc_issuer: str = ""
+    """Who signs staff in (OpenID Connect); without it, and with everything embedded, the local provider does."""
     oidc_client_id: str = ""
+    """Our name there."""
     oidc_client_secret: str = Field(default="", repr=False)
+    """Our password there."""
 
-    # In the notation of the `limits` library. The public routes: filing, tracking, answering a question.
     rate_limit_per_address: str = "30/minute"
+    """How often one address may use the public routes (filing, tracking, answering a question)."""
     rate_limit_in_total: str = "1200/minute"
-    # Beyond these the Temporal server slows for everybody, so the API answers 503 and the relay waits.
+    """How often all together may."""
+    # Beyond these two the Temporal server slows for everybody, so the API answers 503 and the relay waits.
     actions_in_flight: Annotated[int, Field(ge=1, le=200)] = 32
+    """How many actions one API asks for at once; beyond it, it answers 503 with Retry-After."""
     relay_in_flight: Annotated[int, Field(ge=1, le=200)] = 16
+    """How many workflows one worker starts at once."""
 
-    # Only where the embedded servers run as root: PostgreSQL refuses to, so it runs under this account, and in this
-    # folder when that account cannot reach the data folder.
+    # These two matter only where the embedded servers run as root, which PostgreSQL refuses to.
     account: str = "putright"
+    """The account PostgreSQL runs under when we are root."""
     shared_folder: Path = Path("/var/lib/putright")
+    """Where its data then stand if that account cannot reach the data folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much is logged."""
 
     # Not told but found out by load(): whether PostgreSQL and Temporal are those of the data folder.
     has_embedded_database: bool = False

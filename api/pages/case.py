@@ -19,7 +19,7 @@ from api.pages.forms import Faults, Form, sent
 from api.pages.lists import FILTER_NAMES, address_with, filter_of
 from api.pages.place import Place, place_of
 from api.pages.site import READERS, WORKERS, PageRoute, to
-from api.pages.words import BUTTONS
+from api.pages.words import ACTIONS, BUTTONS
 from api.problems import NotFound, Unprocessable
 from api.reads.cases import Dossier, cases, dossier
 from api.reads.people import Staff
@@ -125,13 +125,13 @@ def offers(case: Case, place: Place, rules: Rules, again: tuple[Action, Form] | 
     return [
         Offer(
             name=action.value,
-            label=action.label,
+            label=ACTIONS[action],
             button=BUTTONS[action],
             form=again[1]
             if again and action is sent_back
             else empty_form(action, case, place.words, place.person.name),
             is_next=action in upcoming,
-            is_open=action is sent_back or (sent_back is None and action in upcoming[:1]),
+            is_open=action is sent_back or (sent_back is None and action in upcoming and action is shown[0]),
         )
         for action in shown
     ]
@@ -140,7 +140,7 @@ def offers(case: Case, place: Place, rules: Rules, again: tuple[Action, Form] | 
 def refusals(case: Case, place: Place, rules: Rules) -> list[NotNow]:
     """Return what this role may do at other times, each with the sentence why not now."""
     return [
-        NotNow(action.value, action.label, str(reason))
+        NotNow(action.value, ACTIONS[action], str(reason))
         for action, reason in refused(case, place.person.actor, rules, place.now).items()
         if action in PAGE_ACTIONS
     ]

@@ -134,7 +134,7 @@ def case_view(dossier: Dossier, rules: Rules, words: Words, times: Times, person
         proposal=_proposal(dossier, words),
         issues=tuple(_issue(issue, words) for issue in case.issues),
         steps=tuple(_step(stored.event, dossier, words, times) for stored in reversed(dossier.events)),
-        clocks=tuple(_clock(clock, rules, times, now) for clock in clocks_of(case, rules)),
+        clocks=tuple(_clock(clock, rules, times, now) for clock in _in_order(clocks_of(case, rules))),
         customer_days=_customer_days(case, now),
     )
 
@@ -160,10 +160,10 @@ def _facts(dossier: Dossier, words: Words, times: Times) -> tuple[Pair, ...]:
     case, contact = dossier.case, contact_of(dossier)
     facts = [
         Pair("Received", times.moment(case.receipt.received_at) or "date not known"),
-        Pair("By", words.of(case.receipt.channel)),
-        Pair("Office", words.of(case.office)),
+        Pair("By", words.channel(case.receipt.channel)),
+        Pair("Office", words.office(case.office)),
         Pair("Owner", words.person(case.owner) or "nobody yet"),
-        Pair("Team", words.of(case.team)),
+        Pair("Team", words.team(case.team)),
         Pair("Track", case.track.value.capitalize() if case.severity is not None else ""),
         Pair("Next step on", times.day(case.follow_up_on)),
         Pair("Complainant", contact.get("name", "" if contact else "anonymous")),
@@ -206,36 +206,41 @@ def _issue(issue: Issue, words: Words) -> IssueView:
 def _cause(issue: Issue, words: Words) -> str:
     match issue.cause:
         case ProcessFailure() as failure:
-            because = words.of(failure.contributing_cause).lower()
-            return f"{failure.failure} {words.of(failure.failure)}, because of: {because}"
+            because = words.term(failure.contributing_cause).lower()
+            return f"{failure.failure} {words.term(failure.failure)}, because of: {because}"
         case NoFailure() as none:
-            return f"No process failure: {words.of(none.reason).lower()}"
+            return f"No process failure: {words.term(none.reason).lower()}"
         case _:
             return ""
 
 
+def _in_order(clocks: tuple[Clock, ...]) -> list[Clock]:
+    """Return the clocks with those that run first, what is due first before the others."""
+    return sorted(clocks, key=lambda clock: (not clock.is_running, clock.due_at))
+
+
 def _clock(clock: Clock, rules: Rules, times: Times, now: datetime) -> ClockView:
     days = tuple(DayView(times.weekday(day.on), day.sentence) for day in clock.explain(rules.calendar))
-    due = f"due {times.moment(clock.due_at)}"
+    due = f"Due {times.moment(clock.due_at)}"
     if clock.stopped_at is not None:
-        is_late = clock.is_overdue(now)
-        chip, tone = ("missed", "late") if is_late else ("kept", "done")
-        said = f"{due}; done {times.moment(clock.stopped_at)}"
+        chip, tone = ("missed", "late") if clock.is_overdue(now) else ("kept", "done")
+        due += f"; done {times.moment(clock.stopped_at)}"
     elif clock.paused_since is not None:
-        chip, tone, said = "stands still", "soon", f"{due} at the latest"
+        chip, tone = "stands still", "soon"
+        due += f" at the latest; standing still since {times.moment(clock.paused_since)}"
     else:
         near = times.due(clock.due_at, now)
-        chip, tone, said = near.words, near.tone, due
+        chip, tone = near.words, near.tone
     if clock.paused_days:
-        said += f" ({clock.paused_days} days waiting for the complainant not counted)"
+        due += f" ({clock.paused_days} days of waiting for the complainant are not counted)"
     promised = f"{clock.standard.name}: {clock.standard.amount} {clock.standard.unit.value.replace('_', ' ')}."
-    return ClockView(CLOCKS[clock.name], said, chip, tone, promised, days)
+    return ClockView(CLOCKS[clock.name], f"{due}.", chip, tone, promised, days)
 
 
 def _customer_days(case: Case, now: datetime) -> str:
     days = customer_days(case, now)
     counted = "1 day" if days == 1 else f"{days} days"
-    return f"{counted} from receipt to answer" if case.answered_at else f"{counted} since receipt"
+    return f"{counted} from receipt to answer" if case.answered_at else f"{counted} so far"
 
 
 def _step(event: Event, dossier: Dossier, words: Words, times: Times) -> Step:
@@ -263,9 +268,9 @@ def _said(event: Event, words: Words, times: Times) -> str:
     match event.command:
         case Triage() as triage:
             owner = f", owner {words.person(triage.owner)}" if triage.owner else ""
-            return f"Triaged: {words.severity(triage.severity)} severity, {words.of(triage.team)}{owner}"
+            return f"Triaged: {words.severity(triage.severity)} severity, {words.team(triage.team)}{owner}"
         case Assign() as given:
-            told = [words.of(given.team), words.person(given.owner)]
+            told = [words.team(given.team), words.person(given.owner)]
             if given.follow_up_on:
                 told.append(f"next step on {times.day(given.follow_up_on)}")
             return "Assigned: " + ", ".join(word for word in told if word)

@@ -17,9 +17,9 @@ from markupsafe import Markup
 from models.messages import canonical, sha256
 
 KEPT = 200
-HEIGHT, WIDTH = 260, 640
-FONT = "Public Sans Web, system-ui, sans-serif"
-OBSERVED, EXPECTED, UPPER = "#005ea2", "#1b1b1b", "#dfe1e2"
+HEIGHT, WIDTH = 260, 560
+FONT = "Source Sans Pro Web, system-ui, sans-serif"
+OBSERVED, SINCE, EXPECTED, UPPER = "#005ea2", "#a81c18", "#1b1b1b", "#dfe1e2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +66,23 @@ def draw_weekly(rows: list[dict[str, Any]], began: str) -> str:
     import altair as alt  # noqa: PLC0415  only the drawing process carries it
     import vl_convert  # noqa: PLC0415
 
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("week:T", title=None, axis=alt.Axis(format="%b %Y", labelOverlap=True, grid=False))
-    )
+    told = [{**row, "since": "unusual" if row["week"] >= began else "before"} for row in rows]
+    week = alt.X("week:T", title=None, axis=alt.Axis(format="%b %Y", labelOverlap=True, grid=False))
+    base = alt.Chart(alt.InlineData(values=told)).encode(x=week)
     count = alt.Y("observed:Q", title="Complaints a week", axis=alt.Axis(tickMinStep=1))
+    colours = alt.Color("since:N", scale=alt.Scale(domain=["before", "unusual"], range=[OBSERVED, SINCE]), legend=None)
     band = base.mark_area(color=UPPER, interpolate="step").encode(y=alt.Y("upper:Q", title="Complaints a week"))
-    bars = base.mark_bar(width=4).encode(
-        y=count,
-        color=alt.condition(alt.datum.week >= began, alt.value("#a81c18"), alt.value(OBSERVED)),
-    )
+    bars = base.mark_bar(width=max(2, WIDTH // (2 * len(rows)))).encode(y=count, color=colours)
     line = base.mark_line(color=EXPECTED, strokeDash=[6, 3], strokeWidth=2).encode(y="expected:Q")
+    # Words at the lines themselves: nobody has to tell colours apart.
+    last = alt.Chart(alt.InlineData(values=told[-1:])).encode(x=week)
+    beside = last.mark_text(align="left", dx=8, fontSize=12, color=EXPECTED)
+    words = [
+        beside.encode(y="expected:Q", text=alt.value("expected")),
+        beside.encode(y="upper:Q", text=alt.value("highest not unusual")),
+    ]
     chart = (
-        alt.layer(band, bars, line)
+        alt.layer(band, bars, line, *words)
         .properties(width=WIDTH, height=HEIGHT, description="Complaints by week against the number expected")
         .configure(font=FONT, background="transparent")
         .configure_view(stroke=None)

@@ -122,7 +122,10 @@ async def complaint_form(
 ) -> Response:
     """Show the form of a complaint."""
     front = await front_of(services, slug)
-    return _complaint_form(request, front, Form({"language": front.language}))
+    response = _complaint_form(request, front, Form({"language": front.language}))
+    # Nothing personal stands in it yet; kept, it has the same key when somebody goes back and sends it again.
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
 
 
 def _complaint_form(request: Request, front: Front, form: Form, status: int = HTTPStatus.OK) -> Response:

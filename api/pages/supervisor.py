@@ -17,7 +17,7 @@ from api.pages.forms import Faults, Form, Sent, sent
 from api.pages.lists import address_with, lines_of
 from api.pages.place import Place, place_of
 from api.pages.site import ANALYSTS, DECIDERS, LEADERS, PageRoute, to
-from api.pages.words import Due, Option, Pair, number, state_words
+from api.pages.words import Option, Pair, number, state_words
 from api.problems import NotFound
 from api.reads.cases import Filter, cases
 from api.reads.people import Staff
@@ -101,19 +101,16 @@ class SignalView:
 
 @dataclass(frozen=True, slots=True)
 class BehindLine:
-    """A complaint behind a signal, as lists show it."""
+    """An issue of a complaint behind a signal."""
 
     href: str
     reference: str
     title: str
     place: str
+    because: str
     state: str
-    due: Due
     owner: str
-    team: str
     received: str
-    attention: bool
-    review_round: int
 
 
 @router.get("/signals")
@@ -138,8 +135,8 @@ async def signal_list(request: Request, services: Given, person: Annotated[Staff
 def title_of(row: SignalRow, place: Place) -> str:
     """Return what a signal is about, in a line."""
     words = place.words
-    what = words.of(row.code) or words.of(row.family) or "All complaints"
-    where = [words.of(row.service), words.of(row.office)]
+    what = words.term(row.code) or words.term(row.family) or "All complaints"
+    where = [words.service(row.service), words.office(row.office)]
     return " · ".join(part for part in (what, *where) if part)
 
 
@@ -245,18 +242,16 @@ async def _chart(row: SignalRow, weeks: tuple[SignalWeek, ...], place: Place) ->
 
 def _behind(case: SignalCase, place: Place) -> BehindLine:
     words = place.words
+    where = (words.service(case.service), words.office(case.office))
     return BehindLine(
         href=f"/cases/{case.case_id}",
         reference=case.reference,
-        title=f"{words.of(case.code)} · {words.of(case.service)}" if case.service else words.of(case.code),
-        place=words.of(case.office),
+        title=words.term(case.code),
+        place=" · ".join(part for part in where if part),
+        because=words.term(case.contributing_cause) or "not coded yet",
         state=state_words(State(case.state)),
-        due=Due(words.of(case.contributing_cause) or "not yet coded", "none"),
-        owner=words.person(case.owner),
-        team="",
+        owner=words.person(case.owner) or "nobody",
         received=place.times.day(case.received_on),
-        attention=False,
-        review_round=0,
     )
 
 
@@ -345,7 +340,7 @@ async def workload_page(
         ),
         shows_cases=person.role is Role.SUPERVISOR,
         teams=[
-            LoadLine(place.words.of(team), count, load.late_by_team.get(team, 0), f"/queue?team={team}")
+            LoadLine(place.words.team(team), count, load.late_by_team.get(team, 0), f"/queue?team={team}")
             for team, count in sorted(load.by_team.items(), key=lambda item: -item[1])
         ],
         people=[

@@ -120,6 +120,25 @@ CLOCKS: Mapping[ClockName, str] = {
     ClockName.REVIEW: "Review",
 }
 
+ACTIONS: Mapping[Action, str] = {
+    Action.ACKNOWLEDGE: "Acknowledge in person",
+    Action.TRIAGE: "Triage",
+    Action.ASSIGN: "Assign, or set the next step",
+    Action.NOTE: "Add a note",
+    Action.REQUEST_INFORMATION: "Ask the complainant",
+    Action.RECORD_INFORMATION: "Record the complainant's reply",
+    Action.PROPOSE_ANSWER: "Propose an answer",
+    Action.APPROVE: "Approve the answer",
+    Action.SEND_BACK: "Send the answer back",
+    Action.ANSWER: "Answer",
+    Action.TAG_ROOT_CAUSE: "Say what was behind it",
+    Action.CLOSE: "Close",
+    Action.WITHDRAW: "The complainant withdraws it",
+    Action.MARK_DUPLICATE: "It is a duplicate",
+    Action.REOPEN: "Look at it again",
+}
+"""Every action a person of the agency may ask for, as a heading."""
+
 BUTTONS: Mapping[Action, str] = {
     Action.ACKNOWLEDGE: "Send the acknowledgement",
     Action.TRIAGE: "Set this triage",
@@ -137,7 +156,7 @@ BUTTONS: Mapping[Action, str] = {
     Action.MARK_DUPLICATE: "Mark as duplicate",
     Action.REOPEN: "Open for review",
 }
-"""Every action a person of the agency may ask for, with the words on its button."""
+"""The same with the words on the button."""
 
 FINDINGS: Mapping[Finding, str] = {
     Finding.UPHELD: "Justified",
@@ -218,15 +237,32 @@ class Words:
                 for t in taxonomy.of(Kind.NON_FAILURE, on=today)
             ),
         )
-        self._labels = {
-            **{option.value: option.label for option in (*self.services, *self.offices, *self.teams, *self.channels)},
-            **{term.code: term.name for term in taxonomy.terms},
-        }
+        self._services = _labels(self.services)
+        self._offices = _labels(self.offices)
+        self._teams = _labels(self.teams)
+        self._channels = _labels(self.channels)
+        self._terms = {term.code: term.name for term in taxonomy.terms}
         self._people = {person.name: person.display_name for person in people}
 
-    def of(self, code: str | None) -> str:
-        """Return the name of a code; one the policy lacks stands as it is."""
-        return self._labels.get(code, code) if code else ""
+    def term(self, code: str | None) -> str:
+        """Return the name of a code of the taxonomy; here as below, one the policy lacks stands as it is."""
+        return self._terms.get(code, code) if code else ""
+
+    def service(self, code: str | None) -> str:
+        """Return the name of a service."""
+        return self._services.get(code, code) if code else ""
+
+    def office(self, code: str | None) -> str:
+        """Return the name of an office."""
+        return self._offices.get(code, code) if code else ""
+
+    def team(self, code: str | None) -> str:
+        """Return the name of a team."""
+        return self._teams.get(code, code) if code else ""
+
+    def channel(self, code: str | None) -> str:
+        """Return the name of a channel."""
+        return self._channels.get(code, code) if code else ""
 
     def person(self, name: str | None) -> str:
         """Return a person's name as colleagues know it."""
@@ -238,8 +274,12 @@ class Words:
 
     def title(self, service: str | None, category: str | None) -> str:
         """Return what a complaint is about, in a line."""
-        told = [self.of(category), self.of(service)]
+        told = [self.term(category), self.service(service)]
         return " · ".join(word for word in told if word) or "Not yet triaged"
+
+
+def _labels(options: Iterable[Option]) -> dict[str, str]:
+    return {option.value: option.label for option in options}
 
 
 ANSWERED_AS = (Finding.UPHELD, Finding.PARTLY_UPHELD, Finding.NOT_UPHELD, Finding.NOT_DETERMINED)

@@ -44,7 +44,6 @@ class Group:
 
     anchor: str
     label: str
-    empty: str
     rows: list[Line]
     tone: str = ""
     more: str = ""
@@ -101,12 +100,12 @@ def _groups(place: Place, own: Iterable[CaseRow], fresh: Iterable[CaseRow]) -> l
     mine = address_with({}, owner=ME)
     new = lines(fresh, address_with({}, state=State.IN_TRIAGE.value))
     return [
-        Group("late", "Late", "Nothing is late. Good.", lines(late, mine), "late" if late else ""),
-        Group("today", "Due today", "Nothing is due today.", lines(due_today, mine)),
-        Group("waiting", "Waiting for others", "Nothing waits for others.", lines(waiting, mine)),
-        Group("coming", "Coming up", "Nothing else is yours.", lines(coming, mine)),
+        Group("late", "Late", lines(late, mine), "late" if late else ""),
+        Group("today", "Due today", lines(due_today, mine)),
+        Group("waiting", "Waiting for others", lines(waiting, mine)),
+        Group("coming", "Coming up", lines(coming, mine)),
         Group(
-            "new", "New, not taken yet", "Nothing new.", new, show_owner=True,
+            "new", "New, not taken yet", new, show_owner=True,
             more="/queue?" + address_with({}, state=State.IN_TRIAGE.value) if len(new) >= NEW_SHOWN else "",
         ),
     ]  # fmt: skip
@@ -160,7 +159,7 @@ async def queue(request: Request, services: Given, person: Annotated[Staff, Depe
         form=Form(asked),
         searched=asked["q"],
         filters=fields,
-        chosen=_chosen(asked, fields, place),
+        chosen=_chosen(asked, fields),
         views=_views(asked),
         rows=lines_of(found.rows, place.words, place.times, place.now, listed_as=listed_as or "show=open"),
         caption=_caption(asked),
@@ -187,13 +186,12 @@ def _fields(place: Place) -> tuple[FilterField, ...]:
     )
 
 
-def _chosen(asked: Mapping[str, str], fields: tuple[FilterField, ...], place: Place) -> list[Chosen]:
+def _chosen(asked: Mapping[str, str], fields: tuple[FilterField, ...]) -> list[Chosen]:
     labels = {(field.name, option.value): option.label for field in fields for option in field.options}
     labels |= {("state", state.value): state.label for state in State}
     told = {name: value for name, value in asked.items() if value}
     chosen = [
-        Chosen(f"“{value}”" if name == "q" else labels.get((name, value), place.words.of(value)), name)
-        for name, value in told.items()
+        Chosen(f"“{value}”" if name == "q" else labels.get((name, value), value), name) for name, value in told.items()
     ]
     return [Chosen(each.label, "/queue?" + address_with(asked, **{each.without: None})) for each in chosen]
 

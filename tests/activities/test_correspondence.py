@@ -15,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.correspondence import GIVE_UP_AFTER_ATTEMPTS
 from activities.mail import FolderMailer, Mail, Mailer, SmtpMailer, Undeliverable, message_of
+from models.case import new_case
 from models.commands import (
+    SYSTEM,
     Acknowledge,
     Answer,
     Approve,
@@ -23,10 +25,11 @@ from models.commands import (
     MarkDuplicate,
     ProposeAnswer,
     RequestInformation,
+    Triage,
     WarnOfDeadline,
 )
 from models.terms import Action, ClockName
-from tests.given import ANN, MONDAY, SUE, SYSTEM, a_command, a_key
+from tests.given import ANN, MONDAY, SUE, a_command, a_key, a_receipt
 from tests.letters import ADA, Post, a_mail_server, a_writable_case, correspondence, lived, said
 from tests.record import Record
 
@@ -39,13 +42,16 @@ def post() -> Iterator[Post]:
 
 @pytest.fixture
 async def staff(owner_engine: AsyncEngine) -> None:
+    triage = a_command(Action.TRIAGE, new_case(a_receipt()))
+    assert isinstance(triage, Triage)
     async with owner_engine.begin() as connection:
         await connection.execute(
             text("""INSERT INTO staff (agency, name, display_name, email, roles, teams) VALUES
-                    ('riverbend', 'ann', 'Ann Field', 'ann@riverbend.example', '{caseworker}', '{general}'),
-                    ('riverbend', 'sue', 'Sue Hill', 'sue@riverbend.example', '{supervisor}', '{general}'),
+                    ('riverbend', 'ann', 'Ann Field', 'ann@riverbend.example', '{caseworker}', '{}'),
+                    ('riverbend', 'sue', 'Sue Hill', 'sue@riverbend.example', '{supervisor}', ARRAY[:team]),
                     ('riverbend', 'sam', 'Sam Low', 'sam@riverbend.example', '{supervisor}', '{streets}'),
-                    ('lakeside', 'lee', 'Lee Far', 'lee@lakeside.example', '{supervisor}', '{general}')""")
+                    ('lakeside', 'lee', 'Lee Far', 'lee@lakeside.example', '{supervisor}', ARRAY[:team])"""),
+            {"team": triage.team},
         )
 
 
@@ -55,7 +61,7 @@ async def rows(engine: AsyncEngine, query: str) -> list[tuple[object, ...]]:
 
 
 def body_of(post: Post, position: int = -1) -> str:
-    return post.received[position].get_content()
+    return str(post.received[position].get_content())
 
 
 class Dying(Mailer):
@@ -127,7 +133,8 @@ async def test_every_letter_that_an_event_causes_can_be_filled_in(
     understood = await said(record, case, "acknowledgement", "Your form went astray.")
     answer = await said(record, case, "answer", "We found your form. **Sorry**: {reference} stays open.")
     due_at = MONDAY
-    issues = a_command(Action.PROPOSE_ANSWER, case).issues  # type: ignore[union-attr]
+    proposal = a_command(Action.PROPOSE_ANSWER, case)
+    assert isinstance(proposal, ProposeAnswer)
     case = await lived(worker_engine, case, a_command(Action.TRIAGE, case))
     case = await lived(worker_engine, case, Acknowledge(actor=ANN, key=a_key(), text=understood))
     case = await lived(worker_engine, case, RequestInformation(actor=ANN, key=a_key(), text=question))
@@ -136,7 +143,7 @@ async def test_every_letter_that_an_event_causes_can_be_filled_in(
         worker_engine, case, WarnOfDeadline(actor=SYSTEM, key=a_key(), clock=ClockName.ANSWER, due_at=due_at)
     )
     case = await lived(worker_engine, case, Escalate(actor=SYSTEM, key=a_key(), clock=ClockName.ANSWER, due_at=due_at))
-    case = await lived(worker_engine, case, ProposeAnswer(actor=ANN, key=a_key(), text=answer, issues=issues))
+    case = await lived(worker_engine, case, ProposeAnswer(actor=ANN, key=a_key(), text=answer, issues=proposal.issues))
     case = await lived(worker_engine, case, Approve(actor=SUE, key=a_key()))
     case = await lived(worker_engine, case, a_command(Action.TAG_ROOT_CAUSE, case), a_command(Action.CLOSE, case))
     await lived(worker_engine, case, a_command(Action.REOPEN, case))

@@ -68,6 +68,8 @@ async def test_counts_are_the_same_before_and_after_folding(record: Record, work
 
 async def test_many_who_fold_at_once_count_each_delta_once(record: Record, worker_engine: AsyncEngine) -> None:
     cases = await some_cases(record, worker_engine)
+    await asyncio.gather(*(fold_all(worker_engine) for _ in range(6)))
+    cases += await some_cases(record, worker_engine)
 
     await asyncio.gather(*(fold_all(worker_engine) for _ in range(6)))
 

@@ -54,7 +54,7 @@ def a_lived_story(intake: Intake, actions: tuple[Action, ...] = LIFE, *, goes_on
     texts: list[Text] = []
     moments = (intake.receipt.accepted_at + n * HOUR for n in itertools.count())
     for action in (Action.RECEIVE, *actions):
-        second_round = BEN if action in {Action.ANSWER} else None
+        second_round = BEN if action is Action.ANSWER else None
         command = opening if action is Action.RECEIVE else a_command(action, case, PEOPLE.get(action, second_round))
         event = lifecycle.decide(case, with_a_real_text(command, case, texts), next(moments))
         events.append(event)

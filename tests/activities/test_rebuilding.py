@@ -172,7 +172,7 @@ async def test_a_case_whose_events_tell_no_story_is_named_and_left_alone(
 
 def a_story(number: int) -> Story:
     """Return a complaint that another system closed."""
-    day = MONDAY - timedelta(hours=number)
+    day = MONDAY - timedelta(minutes=number)
     submission = a_submission(received_at=day, received_on=day.date(), is_imported=True)
     intake = intake_of(submission, datetime.now(UTC), WRAPPING_KEY)
     case = new_case(intake.receipt)
@@ -195,6 +195,7 @@ async def notes_added(engine: AsyncEngine, case: Case, until: asyncio.Event) -> 
         event: Event = lifecycle.decide(case, note, case.last_event_at or MONDAY)
         assert (await records.record(Batch(agency=case.agency, case_id=case.id, events=(event,)))).was_appended
         case = apply(case, event)
+        await asyncio.sleep(0.05)
     return case
 
 
@@ -217,9 +218,11 @@ async def test_ten_thousand_cases_are_rebuilt_while_others_go_on_working(
     before = await fingerprint(owner_engine)
     await damage(
         owner_engine,
-        f"DELETE FROM case_file WHERE case_id NOT IN ('{cases[0].id}', '{cases[2].id}')",
-        "TRUNCATE case_issue, case_clock, case_search",
-        "DELETE FROM cell_delta WHERE case_id IN (SELECT case_id FROM receipt ORDER BY case_id LIMIT 500)",
+        "CREATE TEMP TABLE damaged AS SELECT case_id FROM case_file WHERE is_history ORDER BY case_id LIMIT 2000",
+        "DELETE FROM case_file WHERE case_id IN (TABLE damaged)",
+        "DELETE FROM case_search WHERE case_id IN (TABLE damaged)",
+        "DELETE FROM cell_delta WHERE case_id IN (TABLE damaged)",
+        "TRUNCATE case_issue",
     )
 
     is_rebuilt = asyncio.Event()
@@ -229,11 +232,11 @@ async def test_ten_thousand_cases_are_rebuilt_while_others_go_on_working(
     worked = await asyncio.gather(*busy)
 
     assert rebuilt.cases == 10_003
-    assert rebuilt.rows_repaired >= 10_001
+    assert rebuilt.rows_repaired >= 10_000
+    assert (rebuilt.counts_corrected, rebuilt.words_repaired) == (2_000, 2_000)
     assert largest == rebuilding.CASES_AT_A_TIME
     assert all(case.sequence > 3 for case in worked)
     assert (await verify_agency(worker_engine, "riverbend")).breaks == []
-    assert (await rebuild(worker_engine)).rows_repaired == 0
     after = await fingerprint(owner_engine)
     assert {name: after[name] for name in COUNTS} == {name: before[name] for name in COUNTS}
     assert after["case_issue"] == before["case_issue"]

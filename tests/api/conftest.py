@@ -121,7 +121,7 @@ class Front:
 
     async def file(self, **fields: Any) -> dict[str, Any]:
         """File a complaint as the public does, and return its receipt."""
-        body = {"agency": "riverbend", "narrative": "My form was lost.", "service": "benefits", "category": "delay"}
+        body = {"agency": "riverbend", "narrative": "My form was lost.", "service": "benefits", "category": "too_slow"}
         answer = await self.client.post("/api/v1/complaints", json=body | fields, headers={"Idempotency-Key": a_key()})
         assert answer.status_code == 201, answer.text
         told: dict[str, Any] = answer.json()
@@ -142,7 +142,7 @@ class Front:
         """Return a complaint that caseworkers have brought to that state."""
         taken = await self.open_case(**fields)
         worker = await self.token(Role.CASEWORKER, name="ann")
-        triage = {"issues": [{"number": 1, "service": "benefits", "category": "delay"}], "severity": 1}
+        triage = {"issues": [{"number": 1, "service": "benefits", "category": "too_slow"}], "severity": 1}
         answer = {"text": "We found it.", "issues": [{"number": 1, "finding": "upheld", "remedies": ["apology"]}]}
         tag = {"issues": [{"number": 1, "cause": {"kind": "none", "reason": "N1"}}]}
         steps: list[dict[str, Any]] = [

@@ -8,12 +8,14 @@ import json
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
 from models.references import is_secret
 from models.terms import Role
 from tests.api.conftest import NOW, SECRETS_KEY, Front
+from tests.databases import Database
 from tests.given import a_key
 
 PATH = "/api/v1/complaints"
@@ -163,21 +165,15 @@ async def test_a_body_beyond_the_limit_is_not_taken(front: Front, says_its_lengt
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_record_that_is_away_says_ask_again(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_record_that_is_away_says_ask_again(front: Front, database: Database) -> None:
     await front.file()
-    async with front.owner.connect() as connection:
-        name = (await connection.execute(text("SELECT current_database()"))).scalar_one()
-    admin = front.owner.execution_options(isolation_level="AUTOCOMMIT")
-    async with admin.connect() as connection:
-        await connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
-        await connection.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND pid <> pg_backend_pid()"),
-            {"name": name},
-        )
+    with psycopg.connect(database.server.dsn(database="postgres"), autocommit=True) as admin:
+        admin.execute(f'ALTER DATABASE "{database.name}" ALLOW_CONNECTIONS false')
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name])
         try:
             answer = await front.client.post(PATH, json=COMPLAINT)
         finally:
-            await connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
+            admin.execute(f'ALTER DATABASE "{database.name}" ALLOW_CONNECTIONS true')
 
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole product for browser tests: real PostgreSQL, real Temporal, a worker and the API in a thread of their own."""
+"""The whole product for browser tests: real PostgreSQL, real Temporal, worker and API in a thread of their own."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import contextlib
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_urlsafe
 
+import httpx
 import psycopg
 from psycopg.types.json import Jsonb
 
@@ -32,6 +32,8 @@ from tests.servers import PostgresServer, TemporalServer
 
 AGENCY = "riverbend"
 READY_WITHIN_SECONDS = 60
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """A running installation with one agency and its staff."""
@@ -65,7 +67,9 @@ def running_product(postgres: PostgresServer, temporal: TemporalServer, home: Pa
     """Run worker and API until the block ends."""
     database = postgres.new_database()
     owner_url = postgres.url(database=database)
-    migrate(owner_url, {POLICY_FOLDER: a_policy()}, {WORKER_ROLE: "for tests", API_ROLE: "for tests"}, now=datetime.now(UTC))
+    migrate(
+        owner_url, {POLICY_FOLDER: a_policy()}, {WORKER_ROLE: "for tests", API_ROLE: "for tests"}, now=datetime.now(UTC)
+    )
     settings = _settings(postgres, temporal, database, home)
     settings.make_master_key()
     write_accounts(owner_url, a_policy().agency)
@@ -101,31 +105,34 @@ def _free_port() -> int:
 
 @contextlib.contextmanager
 def _in_a_thread(settings: Settings) -> Iterator[None]:
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
+    """Run worker and API on a loop of their own, begun and ended in its thread: the test's thread has the driver's."""
+    handle: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def everything() -> None:
+        stop = asyncio.Event()
+        handle.set_result((asyncio.get_running_loop(), stop))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(run_worker(settings, stop))
             tasks.create_task(run_api(settings, stop))
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(everything(),))
+    thread = threading.Thread(target=lambda: asyncio.run(everything()))
     thread.start()
+    loop, stop = handle.result()
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        if thread.is_alive():
+            loop.call_soon_threadsafe(stop.set)
         thread.join()
-        loop.close()
 
 
 def _wait_until_ready(base_url: str) -> None:
     until = time.monotonic() + READY_WITHIN_SECONDS
     while True:
         try:
-            with urllib.request.urlopen(f"{base_url}/readyz"):
+            if httpx.get(f"{base_url}/readyz").is_success:
                 return
-        except (urllib.error.URLError, OSError):
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.2)
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < until, "the product is not ready in time"
+        time.sleep(0.2)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -87,13 +88,19 @@ class Product:
             self.processes[name].wait()
             self.start(name)
 
+    async def keep_running(self, over: asyncio.Event) -> None:
+        """Start again what has ended by itself, as the supervisor does."""
+        while not over.is_set():
+            for name, process in list(self.processes.items()):
+                if process.poll() is not None:
+                    self.start(name)
+            await asyncio.sleep(0.5)
+
     def lose_temporals_store(self) -> None:
         """Kill Temporal, delete all it knew, and start it again."""
         self.kills.append("temporal's store")
         self.temporal.kill()
-        file = self.temporal.server.file
-        assert file is not None
-        for path in file.parent.glob(f"{file.name}*"):
+        for path in self.temporal.server.folder.glob("temporal.db*"):
             path.unlink()
         self.temporal.start_again()
 

@@ -8,8 +8,11 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import class_row, tuple_row
+from sqlalchemy import Column
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 VERSION_TABLE = "alembic_version"
+_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy has not typed it
 
 _TABLES = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
@@ -18,7 +21,8 @@ _TABLES = """
 _COLUMNS = """
     SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS is_nullable,
            atthasdef OR attidentity <> '' AS is_filled_in,
-           attnum = ANY ((SELECT conkey FROM pg_constraint WHERE conrelid = attrelid AND contype = 'p')::int2[]) AS is_key
+           attnum = ANY ((SELECT conkey FROM pg_constraint
+                          WHERE conrelid = attrelid AND contype = 'p')::int2[]) AS is_key
     FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
 _OBJECTS = """
@@ -53,6 +57,11 @@ class StoredColumn:
     is_filled_in: bool
     """By a default, or by counting."""
     is_key: bool
+
+
+def type_of(column: Column[Any]) -> str:
+    """Return the type of a column that Python knows, as PostgreSQL spells it."""
+    return column.type.compile(dialect=_DIALECT).lower()
 
 
 def columns(connection: psycopg.Connection[Any], table: str) -> list[StoredColumn]:

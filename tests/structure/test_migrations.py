@@ -13,6 +13,7 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DataError
 
 from run.migrate import MIGRATIONS, downgrade, migrate, upgrade
 from tests.databases import Database
@@ -70,12 +71,13 @@ def test_migrating_again_changes_nothing(postgres_server: PostgresServer, databa
 
 
 def test_a_migration_that_fails_leaves_nothing(postgres_server: PostgresServer, empty: str, engine: Engine) -> None:
-    class PowerCut(Exception):
-        pass
+    def upgrade_and_fail() -> None:
+        with engine.begin() as connection:
+            upgrade(connection)
+            connection.exec_driver_sql("SELECT 1 / 0")
 
-    with pytest.raises(PowerCut), engine.begin() as connection:
-        upgrade(connection)
-        raise PowerCut
+    with pytest.raises(DataError, match="division by zero"):
+        upgrade_and_fail()
 
     assert contents(postgres_server, empty) == []
 

@@ -15,7 +15,6 @@ import pytest
 from psycopg import errors
 from psycopg.types.json import Jsonb
 from sqlalchemy import Column, Table
-from sqlalchemy.dialects import postgresql
 
 import models.tables
 from models.tables import cases
@@ -23,6 +22,7 @@ from models.tables.base import METADATA
 from run.settings import API_ROLE, REPORTING_ROLE, WORKER_ROLE
 from tests.databases import SECOND_AGENCY, Database
 from tests.servers import PostgresServer
+from tests.structure import schema
 
 for module in pkgutil.iter_modules(models.tables.__path__, "models.tables."):
     importlib.import_module(module.name)
@@ -80,7 +80,7 @@ def write_row(connection: psycopg.Connection, table: Table, agency: str) -> None
 def value_for(column: Column[Any]) -> object:
     if column.name in CHECKED_WORDS:
         return CHECKED_WORDS[column.name]
-    kind = column.type.compile(dialect=postgresql.dialect()).lower()
+    kind = schema.type_of(column)
     values: dict[str, object] = {
         "uuid": uuid.uuid4(),
         "text": uuid.uuid4().hex,
@@ -103,7 +103,9 @@ def as_role(connection: psycopg.Connection, role: str, agency: str | None) -> No
 
 
 def may(connection: psycopg.Connection, role: str, right: str, table: str) -> bool:
-    (granted,) = connection.execute("SELECT has_table_privilege(%s, %s, %s)", [role, table, right]).fetchone() or (None,)
+    (granted,) = connection.execute("SELECT has_table_privilege(%s, %s, %s)", [role, table, right]).fetchone() or (
+        None,
+    )
     return bool(granted)
 
 
@@ -215,14 +217,17 @@ def test_disposal_removes_content_and_destroys_keys_and_that_is_all(owner: psyco
 
 @pytest.mark.parametrize("right", ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"])
 def test_nobody_may_go_round_by_a_partition(owner: psycopg.Connection, right: str) -> None:
-    partitions = owner.execute("SELECT oid::regclass::text FROM pg_class WHERE relispartition AND relkind = 'r'").fetchall()
+    partitions = owner.execute(
+        "SELECT oid::regclass::text FROM pg_class WHERE relispartition AND relkind = 'r'"
+    ).fetchall()
     assert len(partitions) > 2
 
     assert [name for (name,) in partitions for role in ROLES if may(owner, role, right, name)] == []
 
 
 def test_no_role_is_above_the_rules(owner: psycopg.Connection) -> None:
-    query = "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s) AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb)"
+    query = """SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)
+               AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb)"""
 
     assert owner.execute(query, [list(ROLES)]).fetchall() == []
 
@@ -232,7 +237,7 @@ def test_a_function_with_its_owners_rights_fixes_where_it_looks_and_looks_last_a
 ) -> None:
     query = """SELECT oid::regprocedure::text, coalesce(array_to_string(proconfig, ';'), '')
                FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef"""
-    functions = dict(owner.execute(query).fetchall())
+    functions: dict[str, str] = dict(owner.execute(query).fetchall())
     assert len(functions) > 5
 
     assert [name for name, fixed in functions.items() if "search_path=pg_catalog, public, pg_temp" not in fixed] == []

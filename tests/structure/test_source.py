@@ -94,13 +94,15 @@ def test_nothing_is_left_for_later() -> None:
 
 
 def promises() -> list[type]:
-    return [kind for _, kind in inspect.getmembers(interface, inspect.isabstract)]
+    kinds: list[tuple[str, type]] = inspect.getmembers(interface, inspect.isabstract)
+    return [kind for _, kind in kinds]
 
 
 def keepers(promise: type) -> list[type]:
     for module in pkgutil.iter_modules(activities.__path__, "activities."):
         importlib.import_module(module.name)
-    return [kind for kind in promise.__subclasses__() if kind.__module__.startswith("activities.")]
+    kinds: list[type] = promise.__subclasses__()
+    return [kind for kind in kinds if kind.__module__.startswith("activities.")]
 
 
 def promised(promise: type) -> Iterator[str]:
@@ -113,7 +115,9 @@ def test_every_promise_to_workflows_is_kept_by_exactly_one_room(promise: type) -
     assert not inspect.isabstract(keepers(promise)[0])
 
 
-@pytest.mark.parametrize(("promise", "method"), [(kind, name) for kind in promises() for name in promised(kind)])
+@pytest.mark.parametrize(
+    ("promise", "method"), [(promise, method) for promise in promises() for method in promised(promise)]
+)
 def test_an_activity_is_kept_under_the_name_and_with_the_types_that_were_promised(promise: type, method: str) -> None:
     (keeper,) = keepers(promise)
     said, done = getattr(promise, method), getattr(keeper, method)

@@ -11,8 +11,6 @@ from enum import StrEnum
 
 import psycopg
 import pytest
-from sqlalchemy import Column
-from sqlalchemy.dialects import postgresql
 
 import models.tables
 from models.tables.base import METADATA
@@ -32,10 +30,6 @@ def connection(postgres_server: PostgresServer, migrated_template: str) -> Itera
         yield connection
 
 
-def type_of(column: Column[object]) -> str:
-    return column.type.compile(dialect=postgresql.dialect()).lower()
-
-
 def test_both_know_the_same_tables(connection: psycopg.Connection) -> None:
     assert schema.tables(connection) == TABLES
 
@@ -47,7 +41,7 @@ def test_a_tables_columns_have_the_names_types_and_order_that_python_knows(
     known = METADATA.tables[table].columns
 
     assert [(column.name, column.type, column.is_nullable) for column in schema.columns(connection, table)] == [
-        (column.name, type_of(column), bool(column.nullable)) for column in known
+        (column.name, schema.type_of(column), bool(column.nullable)) for column in known
     ]
 
 

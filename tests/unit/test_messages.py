@@ -12,7 +12,7 @@ from models.messages import Amount, Code, ContentRef, Key, canonical, canonical_
 from models.terms import Action, State
 from tests.given import ANN, a_case_at, a_command, a_text
 
-SOURCE_OF = {row.action: sorted(row.sources)[0] for row in lifecycle.TRANSITIONS}
+SOURCE_OF = {row.action: min(row.sources) for row in lifecycle.TRANSITIONS}
 
 
 def a_note() -> Note:

@@ -80,7 +80,9 @@ def test_a_typed_reference_is_forgiven_what_people_mistake(typed: str) -> None:
     assert normal_reference(typed) == "RIV-1K0A-7Q2M-00ZX"
 
 
-@pytest.mark.parametrize("typed", ["", "RIV", "1K0A-7Q2M-00ZX", "-----", "R-1K0A-7Q2M-00ZX", "1IV-1K0A-7Q2M-00ZX", "x" * 400])
+@pytest.mark.parametrize(
+    "typed", ["", "RIV", "1K0A-7Q2M-00ZX", "-----", "R-1K0A-7Q2M-00ZX", "1IV-1K0A-7Q2M-00ZX", "x" * 400]
+)
 def test_what_is_no_reference_is_none(typed: str) -> None:
     assert normal_reference(typed) is None
 

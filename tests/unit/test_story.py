@@ -239,5 +239,8 @@ def test_a_second_run_of_a_clock_stands_beside_the_first() -> None:
     again = after(review, a_command(Action.WITHDRAW, review))
     second = after(again, a_command(Action.REOPEN, again), at=LATER + timedelta(days=1))
 
-    assert [run.started_at for run in second.clocks if run.name is ClockName.REVIEW] == [LATER, LATER + timedelta(days=1)]
+    assert [run.started_at for run in second.clocks if run.name is ClockName.REVIEW] == [
+        LATER,
+        LATER + timedelta(days=1),
+    ]
     assert second.clock(ClockName.REVIEW) == ClockRun(name=ClockName.REVIEW, started_at=LATER + timedelta(days=1))

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demonstration: three years that were lived by the rules, a failure to be found, and cases that go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from activities.case_records import DatabaseCaseRecords
+from activities.interface import CaseAddress, Loaded
+from models import lifecycle
+from models.case import Case, new_case
+from models.clocks import next_moment
+from models.events import GENESIS_HASH, Event, chained
+from models.messages import canonical
+from models.policy import Policy
+from models.receiving import Submission, intake_of
+from models.story import apply
+from models.terms import Action, State
+from run.demo import World, load_demo, world_in, write_share
+from run.demonstration.lives import Life
+from run.demonstration.plan import PLANTED_OFFICE, Fate, Planned, Setting, plan
+from run.settings import Settings
+from tests.databases import Database
+from tests.given import a_policy
+from tests.record import WRAPPING_KEY, records_of
+from tests.servers import PostgresServer
+
+SEED = 7
+TODAY = date(2026, 11, 18)
+NOW = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return a_policy()
+
+
+def a_setting(policy: Policy, seed: int = SEED, today: date = TODAY) -> Setting:
+    return Setting(seed, today, policy.calendar, {office.id: office.name for office in policy.agency.offices})
+
+
+def lived(one: Planned, world: World) -> Life:
+    submission = Submission(
+        agency="riverbend", prefix="RIV", key="demo", narrative=one.narrative, channel=one.channel,
+        received_at=one.received_at, received_on=one.received_at.date(), service=one.theme.service,
+        category=one.theme.category, office=one.office, contact=canonical(one.person.contact).decode(),
+        event_id=one.event_id,
+    )  # fmt: skip
+    life = Life(one, intake_of(submission, one.received_at, WRAPPING_KEY, one.case_id), world)
+    life.live()
+    return life
+
+
+def test_the_same_seed_and_day_make_the_same_complaints_and_another_seed_others(policy: Policy) -> None:
+    first, again = plan(a_setting(policy)), plan(a_setting(policy))
+    other = plan(a_setting(policy, seed=8))
+
+    assert first == again
+    assert [one.narrative for one in other[:50]] != [one.narrative for one in first[:50]]
+
+
+def test_a_life_is_told_the_same_way_twice_and_every_step_is_lawful(policy: Policy) -> None:
+    setting = a_setting(policy)
+    world = world_in(setting, policy, 1)
+    for one in plan(setting)[::45]:
+        life, again = lived(one, world), lived(one, world)
+        assert [(e.at, e.command.action, e.command.actor) for e in life.events] == [
+            (e.at, e.command.action, e.command.actor) for e in again.events
+        ]
+        case = new_case(life.case.receipt)
+        for event in life.events:
+            assert lifecycle.decide(case, event.command, event.at) == event
+            case = apply(case, event)
+        assert case == life.case
+
+
+def test_years_have_seasons_and_weeks_have_weekends(policy: Policy) -> None:
+    coming = plan(a_setting(policy))
+    days = Counter(one.received_at.astimezone(a_setting(policy).zone).weekday() for one in coming)
+    streets = Counter(one.received_at.month for one in coming if one.theme.service == "streets")
+
+    assert days[0] > 2 * days[5]
+    assert streets[1] > 2 * streets[7]
+    assert {one.language for one in coming} == {"en", "es"}
+    assert {one.fate for one in coming} == set(Fate)
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A database with the demonstration, whose first load was broken off."""
+
+    database: Database
+    settings: Settings
+    lines: tuple[str, ...]
+
+    def asks(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database.dsn()) as connection:
+            return connection.execute(query).fetchall()
+
+
+@pytest.fixture(scope="module")
+def demonstration(
+    postgres_server: PostgresServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Demonstration]:
+    folder: Path = tmp_path_factory.mktemp("home")
+    database = Database(postgres_server, postgres_server.new_database(template=migrated_template))
+    settings = Settings(
+        home=folder,
+        database_url=database.owner_url,
+        worker_database_url=database.worker_url,
+        temporal_address="127.0.0.1:1",
+        master_key_file=folder / "master.key",
+    )
+    settings.make_master_key()
+    write_share(settings, SEED, TODAY, NOW, 5, 9)
+    # The second load is asked for another seed and another day; it goes on with the one that was begun.
+    later = NOW + timedelta(days=1)
+    lines = asyncio.run(load_demo(settings, seed=SEED + 1, today=None, now=later))
+    yield Demonstration(database, settings, lines)
+    postgres_server.drop_database(database.name)
+
+
+def test_a_load_that_was_broken_off_goes_on_and_a_second_one_changes_nothing(
+    demonstration: Demonstration, policy: Policy
+) -> None:
+    expected = len(plan(a_setting(policy)))
+
+    assert "from a load that was broken off" in demonstration.lines[1]
+    assert demonstration.asks("SELECT count(*) FROM receipt") == [(expected,)]
+    again = asyncio.run(load_demo(demonstration.settings, seed=SEED, today=TODAY, now=NOW))
+    assert again == (
+        f"The demonstration of 2026-11-18 is there already, {expected:,} complaints; nothing was changed.",
+    )
+    assert demonstration.asks("SELECT count(*) FROM receipt") == [(expected,)]
+
+
+def test_three_years_are_closed_and_some_go_on(demonstration: Demonstration) -> None:
+    states = dict(demonstration.asks("SELECT state, count(*) FROM case_file GROUP BY 1"))
+    actions = {action for (action,) in demonstration.asks("SELECT DISTINCT action FROM case_event")}
+
+    assert states[State.CLOSED] >= 10_000
+    open_count = sum(count for state, count in states.items() if not State(state).is_final)
+    assert 100 <= open_count <= 350
+    assert states[State.WAITING_FOR_COMPLAINANT] > 0
+    assert states[State.ANSWERED] > 0
+    assert actions == set(Action) - {Action.RECORD_AS_HISTORY}
+    ((waiting, of_open),) = demonstration.asks(
+        "SELECT count(*), count(*) FILTER (WHERE is_open) FROM receipt_pending JOIN case_file USING (case_id)"
+    )
+    assert waiting == of_open == open_count
+    assert demonstration.asks("SELECT sum(change) FROM queue_delta WHERE queue = 'open'") == [(open_count,)]
+
+
+def test_every_chain_verifies_and_nothing_lies_ahead(demonstration: Demonstration) -> None:
+    last: dict[Any, bytes] = {}
+    for case_id, canonical_bytes, stored, at in demonstration.asks(
+        "SELECT case_id, canonical, hash, at FROM case_event ORDER BY case_id, sequence"
+    ):
+        last[case_id] = chained(last.get(case_id, GENESIS_HASH), canonical_bytes)
+        assert last[case_id] == stored
+        assert at <= NOW
+    assert last == dict(demonstration.asks("SELECT case_id, last_hash FROM case_file"))
+
+
+def test_open_cases_load_as_live_ones_with_nothing_left_unsaid(demonstration: Demonstration, policy: Policy) -> None:
+    ids = [case_id for (case_id,) in demonstration.asks("SELECT case_id FROM case_file WHERE is_open ORDER BY 1")]
+    until = a_setting(policy).until
+
+    for loaded in asyncio.run(_load(demonstration, ids)):
+        moment = next_moment(loaded.case, loaded.rules)
+        assert loaded.opening is None
+        assert moment is None or moment.at > until
+
+
+async def _load(demonstration: Demonstration, ids: list[Any]) -> list[Loaded]:
+    engine = create_async_engine(demonstration.database.worker_url)
+    records: DatabaseCaseRecords = records_of(engine)
+    try:
+        return [await records.load(CaseAddress(agency="riverbend", case_id=case_id)) for case_id in ids]
+    finally:
+        await engine.dispose()
+
+
+def test_the_read_model_is_what_the_events_make(demonstration: Demonstration) -> None:
+    rows = demonstration.asks("SELECT case_id, snapshot FROM case_file ORDER BY md5(case_id::text) LIMIT 60")
+    for case_id, snapshot in rows:
+        events = demonstration.asks(f"SELECT canonical FROM case_event WHERE case_id = '{case_id}' ORDER BY sequence")
+        ((facts,),) = demonstration.asks(f"SELECT facts FROM receipt WHERE case_id = '{case_id}'")
+        case = new_case(Case.model_validate(snapshot).receipt.model_validate_json(facts))
+        for (stored,) in events:
+            case = apply(case, Event.model_validate_json(stored))
+        assert case == Case.model_validate(snapshot)
+
+
+def test_the_planted_failure_stands_out_in_its_last_weeks(demonstration: Demonstration) -> None:
+    query = f"""
+        SELECT week >= date '{TODAY}' - 42, sum(change), count(DISTINCT week) FROM cell_delta
+        WHERE measure = 'cause' AND code = 'HND3' AND service = 'housing' AND office = '{PLANTED_OFFICE}' GROUP BY 1
+    """
+    counts = {is_late: int(count) for is_late, count, _ in demonstration.asks(query)}
+
+    assert counts[True] >= 12
+    # The years before had less than one in a month.
+    assert counts[False] <= 36
+
+
+def test_a_problem_solving_day_was_held_and_todays_waits(demonstration: Demonstration) -> None:
+    days = demonstration.asks("""
+        SELECT d.held_on, d.roster, count(f.case_id), count(f.answered_at) FROM problem_solving_day d
+        LEFT JOIN case_file f ON f.event_id = d.id GROUP BY d.id ORDER BY 1 DESC LIMIT 2
+    """)
+
+    assert days[0] == (TODAY, ["ivy", "ann", "ben"], 0, 0)
+    assert days[1][0] == date(2026, 11, 17)
+    assert days[1][2] > days[1][3] > 0
