@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 from api import complaints, days, health, lifecycle, policy, sign_in, signals, track
-from api.identity import anybody
+from api.identity import anybody, known_tokens
 from api.limits import PublicLimits
 from api.middleware import Guard
 from api.pages import router as pages
@@ -48,6 +48,7 @@ def create_app(
     )
     app.state.services = services
     app.state.limits = PublicLimits(services.settings.rate_limit_per_address, services.settings.rate_limit_in_total)
+    app.state.known_tokens = known_tokens()
     add_problem_handlers(app)
     app.include_router(health.router)
     interface = APIRouter(prefix=PREFIX)

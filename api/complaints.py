@@ -68,7 +68,7 @@ def taken_view(taken: Taken) -> ComplaintTaken:
     )
 
 
-def filter_asked(  # noqa: PLR0913  one argument for each filter of the list, as the documentation shows them
+async def filter_asked(
     *,
     state: State | None = None,
     stage: Stage | None = None,

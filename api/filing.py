@@ -24,7 +24,6 @@ from models.policy import Policy
 from models.receiving import Submission, intake_of
 from models.references import secret_for
 from models.taxonomy import Kind
-from models.terms import ClockName
 from models.wording import day_in_words
 
 PUBLIC_CHANNEL = "web"
@@ -117,8 +116,9 @@ async def _taken(services: Services, accepted: Accepted, contact: ContactGiven |
     """Return what the sender is told, out of the stored receipt, so that a repetition is told the same."""
     receipt = accepted.receipt
     counted_from = receipt.received_at or receipt.accepted_at
-    policy = (await services.policies.in_force(receipt.agency, counted_from, services.clock())).policy
-    acknowledge_by, answer_by = next_dates(policy, counted_from)
+    version = await services.policies.in_force(receipt.agency, counted_from, services.clock())
+    policy = version.policy
+    acknowledge_by, answer_by = version.next_dates(counted_from)
     track_url = f"{services.settings.public_url}/a/{receipt.agency}/track"
     language = policy.agency.language_for(receipt.language)
 
@@ -150,8 +150,3 @@ async def _taken(services: Services, accepted: Accepted, contact: ContactGiven |
         policy=policy,
     )
 
-
-def next_dates(policy: Policy, counted_from: datetime) -> tuple[datetime, datetime]:
-    """Return by when a person writes, and by when the answer is there, if nothing stops the clock."""
-    acknowledge, answer = policy.standards.of(ClockName.ACKNOWLEDGE), policy.standards.of(ClockName.ANSWER)
-    return acknowledge.due_at(counted_from, policy.calendar), answer.due_at(counted_from, policy.calendar)

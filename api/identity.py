@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from cachetools import TTLCache
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.limits import PublicLimits
 from api.problems import Forbidden, NotSignedIn
-from api.reads.people import Staff, holder_of_session, holder_of_token
+from api.reads.people import Staff, hash_of, holder_of_session, holder_of_token
 from api.services import Services
 from models.commands import Actor
 from models.terms import Role
@@ -21,6 +22,9 @@ from models.terms import Role
 COMPLAINANT = Actor(name="complainant", role=Role.COMPLAINANT)
 SESSION_COOKIE = "sid"
 SECURE_SESSION_COOKIE = "__Host-sid"
+TOKENS_KNOWN = 10_000
+TOKEN_KNOWN_SECONDS = 5
+"""So long may a token that has been revoked still be taken."""
 _BEARER = "bearer "
 _scheme = HTTPBearer(auto_error=False, description="A token of `putright token create`.")
 
@@ -46,13 +50,26 @@ async def signed_in(request: Request) -> Staff | None:
     """Return who is asking, or None for somebody unknown; a token that is not valid is refused."""
     services = services_of(request)
     if (token := bearer_of(request)) is not None:
-        staff = await holder_of_token(services.database, token, services.clock())
-        if staff is None:
-            raise NotSignedIn("This token is unknown, expired or revoked.")
-        return staff
+        return await _of_token(request, services, token)
     if session := request.cookies.get(session_cookie(services)):
         return await holder_of_session(services.database, session, services.clock())
     return None
+
+
+async def _of_token(request: Request, services: Services, token: str) -> Staff:
+    known: TTLCache[bytes, Staff] = request.app.state.known_tokens
+    hashed = hash_of(token)
+    if (staff := known.get(hashed)) is None:
+        staff = await holder_of_token(services.database, token, services.clock())
+        if staff is None:
+            raise NotSignedIn("This token is unknown, expired or revoked.")
+        known[hashed] = staff
+    return staff
+
+
+def known_tokens() -> TTLCache[bytes, Staff]:
+    """Return an empty memory of tokens seen: programs ask often, and each look-up is a round trip to the record."""
+    return TTLCache(TOKENS_KNOWN, TOKEN_KNOWN_SECONDS)
 
 
 class Who:
@@ -104,4 +121,9 @@ open_to_all = Public(is_limited=False)
 """For routes that show only what is published anyway."""
 anybody = Public(is_limited=False, looks=False)
 """For routes where it does not matter who asks."""
-Given = Annotated[Services, Depends(services_of)]
+async def _given(request: Request) -> Services:
+    """Return what routes work with; a plain function would cost each request a thread."""
+    return services_of(request)
+
+
+Given = Annotated[Services, Depends(_given)]

@@ -57,7 +57,9 @@ class Loaded:
     held: int = 0
 
 
-async def load_demo(settings: Settings, *, seed: int, today: date | None, now: datetime) -> tuple[str, ...]:
+async def load_demo(
+    settings: Settings, *, seed: int, today: date | None, now: datetime, years: int = YEARS
+) -> tuple[str, ...]:
     """Load the demonstration and say in sentences what was done; what is there already is left as it is.
 
     `today` is where the story ends, by default the day of `now`. Raises NoDemonstration where the policy is another.
@@ -66,38 +68,36 @@ async def load_demo(settings: Settings, *, seed: int, today: date | None, now: d
     engine = engine_for(settings.worker_database_url, connections=1)
     try:
         book = await _Book.read(engine, Policies())
-        begun = await _begun(engine)
-        seed, day = begun or (seed, today or now.astimezone(ZoneInfo(book.newest.agency.time_zone)).date())
-        setting = book.setting(seed, day)
+        day = today or now.astimezone(ZoneInfo(book.newest.agency.time_zone)).date()
+        setting = await _begun(engine, book) or book.setting(seed, day, years)
         await _write_registers(owner, problem_solving_days(setting))
-        months = [setting.until - timedelta(days=28 * n) for n in range(YEARS * 14)]
+        months = [setting.until - timedelta(days=28 * n) for n in range(setting.years * 14)]
         await HistoryWriter(engine, Policies()).make_months(months)
     finally:
         await engine.dispose()
         await owner.dispose()
-    return tuple(_sentences(await _by_all_processors(settings, seed, day, now), setting))
+    return tuple(_sentences(await _by_all_processors(settings, setting, now), setting))
 
 
-async def _by_all_processors(settings: Settings, seed: int, day: date, now: datetime) -> Loaded:
+async def _by_all_processors(settings: Settings, setting: Setting, now: datetime) -> Loaded:
     """Tell the lives in as many processes as there are processors: it is all arithmetic, and each writes its own."""
     shares = min(os.cpu_count() or 1, SHARES_AT_MOST)
     loop = asyncio.get_running_loop()
     with ProcessPoolExecutor(shares, mp_context=get_context("spawn")) as pool:
-        parts = [loop.run_in_executor(pool, write_share, settings, seed, day, now, n, shares) for n in range(shares)]
+        parts = [loop.run_in_executor(pool, write_share, settings, setting, now, n, shares) for n in range(shares)]
         done = await asyncio.gather(*parts)
     return Loaded(sum(d.written for d in done), sum(d.live for d in done), sum(d.held for d in done))
 
 
-def write_share(settings: Settings, seed: int, day: date, now: datetime, share: int, shares: int) -> Loaded:
+def write_share(settings: Settings, setting: Setting, now: datetime, share: int, shares: int) -> Loaded:
     """Live and write every `shares`-th batch, in a process of its own."""
-    return asyncio.run(_write_share(settings, seed, day, now, share, shares))
+    return asyncio.run(_write_share(settings, setting, now, share, shares))
 
 
-async def _write_share(settings: Settings, seed: int, day: date, now: datetime, share: int, shares: int) -> Loaded:
+async def _write_share(settings: Settings, setting: Setting, now: datetime, share: int, shares: int) -> Loaded:
     engine = engine_for(settings.worker_database_url, connections=2)
     try:
         book = await _Book.read(engine, Policies())
-        setting = book.setting(seed, day)
         coming = plan(setting)
         starts = range(share * BATCH_STORIES, len(coming), shares * BATCH_STORIES)
         batches = [coming[start : start + BATCH_STORIES] for start in starts]
@@ -111,7 +111,7 @@ def _sentences(loaded: Loaded, setting: Setting) -> Iterator[str]:
         yield f"The demonstration of {setting.today} is there already, {loaded.held:,} complaints; nothing was changed."
         return
     over = loaded.written - loaded.live
-    yield f"{over:,} complaints of {YEARS} years are in the record, each to its end; {loaded.live} are open and go on."
+    yield f"{over:,} complaints of {setting.years} years are in the record to their end; {loaded.live} are open and go on."
     if loaded.held:
         yield f"{loaded.held:,} more were there already from a load that was broken off."
 
@@ -145,10 +145,10 @@ class _Book:
                 f"The demonstration is made for the default policy, and this one has no {', '.join(lost)}."
             )
 
-    def setting(self, seed: int, day: date) -> Setting:
+    def setting(self, seed: int, day: date, years: int) -> Setting:
         """Return what a plan is made for."""
         names = {office.id: office.name for office in self.newest.agency.offices}
-        return Setting(seed, day, self.newest.calendar, names)
+        return Setting(seed, day, self.newest.calendar, names, years)
 
     def world_of(self, received_at: datetime, setting: Setting) -> World:
         """Return what a complaint received then lives in."""
@@ -160,7 +160,7 @@ class _Book:
 
 def world_in(setting: Setting, policy: Policy, version: int) -> World:
     """Return what lives happen in under one version of the policy."""
-    first = setting.today - timedelta(days=366 * (YEARS + 1))
+    first = setting.today - timedelta(days=366 * (setting.years + 1))
     return World(
         policy=policy,
         policy_version=version,
@@ -170,8 +170,8 @@ def world_in(setting: Setting, policy: Policy, version: int) -> World:
     )
 
 
-async def _begun(engine: AsyncEngine) -> tuple[int, date] | None:
-    """Return seed and day of a demonstration that was loaded, or begun, before."""
+async def _begun(engine: AsyncEngine, book: _Book) -> Setting | None:
+    """Return what a demonstration that was loaded, or begun, before was made for."""
     async with transaction(engine, AGENCY) as connection:
         query = select(receipt.c.idempotency_key).where(
             receipt.c.agency == AGENCY, receipt.c.idempotency_key.startswith(_KEY, autoescape=True)
@@ -179,8 +179,8 @@ async def _begun(engine: AsyncEngine) -> tuple[int, date] | None:
         key = (await connection.execute(query.limit(1))).scalar_one_or_none()
     if key is None:
         return None
-    _, seed, day, _ = key.split(":")
-    return int(seed), date.fromisoformat(day)
+    _, seed, day, years, _ = key.split(":")
+    return book.setting(int(seed), date.fromisoformat(day), int(years))
 
 
 async def _write_stories(
@@ -240,7 +240,7 @@ def _story(one: Planned, book: _Book, setting: Setting, wrapping_key: bytes) -> 
 
 
 def _key(setting: Setting, one: Planned) -> str:
-    return f"{_KEY}{setting.seed}:{setting.today}:{one.number}"
+    return f"{_KEY}{setting.name}:{one.number}"
 
 
 async def _write_registers(owner: AsyncEngine, days: Iterable[ProblemSolvingDay]) -> None:

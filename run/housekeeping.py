@@ -15,11 +15,8 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from activities.anchoring import anchor_missed_days
 from activities.correspondence import Correspondence
@@ -30,6 +27,7 @@ from activities.mail import mailer_for
 from activities.policies import Policies
 from activities.sweeping import Sweep
 from run.composition import now
+from run.reach import OUT_OF_REACH
 from run.settings import Settings
 
 MAIL_FOLDER = "mail"
@@ -41,8 +39,6 @@ ANCHOR_EVERY = timedelta(minutes=10)
 SWEEP_EVERY = timedelta(hours=1)
 AGAIN_AFTER = timedelta(seconds=15)
 """How soon after a failure something is tried again."""
-OUT_OF_REACH = (OperationalError, InterfaceError, PoolTimeoutError, OSError, RPCError)
-"""What it looks like when the record or Temporal cannot be reached; both come back. Anything else ends the worker."""
 _SWEEPING = 7_305_198_240_118
 """Number of the advisory lock that lets one process sweep at a time."""
 _log = logging.getLogger(__name__)

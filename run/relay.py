@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 
 import psycopg
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from activities.pending import Claimed, PendingQueue
+from models.case_keys import KeyDestroyed
+from run.reach import OUT_OF_REACH
 from workflows.starting import start_case
 
 LOOK_EVERY = timedelta(seconds=2)
@@ -49,7 +50,7 @@ class Relay:
             try:
                 while await self.relay_some():
                     pass
-            except (psycopg.OperationalError, OSError) as problem:
+            except OUT_OF_REACH as problem:
                 _log.warning("the relay cannot reach the record (%s) and will try again", type(problem).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), LOOK_EVERY.total_seconds())
@@ -70,7 +71,9 @@ class Relay:
     async def _start(self, item: Claimed) -> bool:
         try:
             await start_case(self._client, item.agency, item.id, task_queue=self._task_queue)
-        except (RPCError, OSError) as problem:
+        except KeyDestroyed:
+            return True  # nobody can read what its workflow would say; there is nothing to start
+        except OUT_OF_REACH as problem:
             _log.warning("case %s is not started yet (%s)", item.id, type(problem).__name__)
             return False
         return True

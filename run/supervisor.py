@@ -40,6 +40,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 RECOVERED_AFTER_SECONDS = 60.0
 # While starting, a child that ends this often will not come up by trying again.
 ENDS_WHILE_STARTING = 5
+WORKER_NICENESS = 10
 
 
 class AskedToStop(Exception):
@@ -145,7 +146,10 @@ class Supervisor:
             conductor.keep_closed_workflows()
         for words, command in self._commands.preparations:
             self._prepare(words, command)
-        self._keep(self._child_program("worker", self._commands.worker, stop_within_seconds=30.0))
+        # On a busy machine, taking in complaints goes before everything that can wait.
+        self._keep(
+            self._child_program("worker", self._commands.worker, stop_within_seconds=30.0, niceness=WORKER_NICENESS)
+        )
         self._keep(self._child_program("API", self._commands.api, stop_within_seconds=20.0))
         self._wait_for("API", self._api_is_ready)
 
@@ -212,8 +216,17 @@ class Supervisor:
             self._say("    " + line.decode("utf-8", "replace"))
         return told + len(whole) + 1 if whole else told
 
-    def _child_program(self, name: str, command: Sequence[str], *, stop_within_seconds: float) -> Program:
-        return Program(name, command, self._environment, folder=PROJECT_FOLDER, stop_within_seconds=stop_within_seconds)
+    def _child_program(
+        self, name: str, command: Sequence[str], *, stop_within_seconds: float, niceness: int = 0
+    ) -> Program:
+        return Program(
+            name,
+            command,
+            self._environment,
+            folder=PROJECT_FOLDER,
+            stop_within_seconds=stop_within_seconds,
+            niceness=niceness,
+        )
 
     def _log(self, name: str) -> Path:
         return self._settings.home / "log" / f"{name.lower()}.log"

@@ -123,7 +123,8 @@ async def complaint_form(
     """Show the form of a complaint."""
     front = await front_of(services, slug)
     response = _complaint_form(request, front, Form({"language": front.language}))
-    # Nothing personal stands in it yet; kept, it has the same key when somebody goes back and sends it again.
+    # Nothing personal stands in it yet. Kept, it has the same key when somebody goes back and sends it again; so it is
+    # sent to another address, for browsers forget a page to whose own address something was posted.
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 
@@ -143,7 +144,13 @@ def _complaint_form(request: Request, front: Front, form: Form, status: int = HT
     )
 
 
-@router.post("/a/{slug}/complain")
+@router.get("/a/{slug}/complain/send")
+async def complaint_form_again(slug: str, services: Given, _: Annotated[object, Depends(open_to_all)]) -> Response:
+    """Lead back to the form whoever comes here by the address alone."""
+    return to(f"{(await front_of(services, slug)).home}/complain")
+
+
+@router.post("/a/{slug}/complain/send")
 async def complain(request: Request, slug: str, services: Given, _: Annotated[object, Depends(public)]) -> Response:
     """Take a complaint in; the same form sent twice is one complaint."""
     front = await front_of(services, slug)

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 from sqlalchemy import select
@@ -16,6 +16,8 @@ from models.clocks import Rules, rules_for
 from models.policy import Policy
 from models.tables.receipts import agency as agency_table
 from models.tables.receipts import policy_version
+from models.terms import ClockName
+from models.working_time import Unit
 
 NEW_VERSION_SEEN_WITHIN = timedelta(seconds=60)
 
@@ -41,6 +43,19 @@ class Version:
     number: int
     effective_from: datetime
     policy: Policy
+    _dates: dict[tuple[date, date], tuple[datetime, datetime]] = field(default_factory=dict, compare=False, repr=False)
+
+    def next_dates(self, counted_from: datetime) -> tuple[datetime, datetime]:
+        """Return by when a person writes, and by when the answer is there, if nothing stops the clock.
+
+        They depend on the day alone, so that each day's are computed once.
+        """
+        calendar, standards = self.policy.calendar, self.policy.standards
+        acknowledge, answer = standards.of(ClockName.ACKNOWLEDGE), standards.of(ClockName.ANSWER)
+        day = (calendar.local_date(counted_from), calendar.day_of_receipt(counted_from))
+        if Unit.MINUTES in {acknowledge.unit, answer.unit} or day not in self._dates:
+            self._dates[day] = acknowledge.due_at(counted_from, calendar), answer.due_at(counted_from, calendar)
+        return self._dates[day]
 
 
 class Policies:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Becomes another program that dies with its parent, under another account where asked.
 
-Run by path, with the standard library only: `python -I -S launch.py PARENT SIGNAL UID:GID|- PROGRAM ARGUMENT…`.
+Run by path, with the standard library only: `python -I -S launch.py PARENT SIGNAL UID:GID|- NICENESS PROGRAM ARGUMENT…`.
 
 The kernel forgets the death signal when a process changes its account, so the account comes first; and a parent that
 died before the signal was asked for is seen by asking who the parent is afterwards. Where there is no such signal
@@ -17,7 +17,8 @@ PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Change account, ask for the death signal, and become the program. Never returns."""
-    parent, death_signal, account, *command = sys.argv[1:]
+    parent, death_signal, account, niceness, *command = sys.argv[1:]
+    os.nice(int(niceness))
     if account != "-":
         user, group = (int(part) for part in account.split(":"))
         os.setgroups([])

@@ -34,6 +34,8 @@ class Program:
     folder: Path = Path("/")
     stop_signal: signal.Signals = signal.SIGTERM
     stop_within_seconds: float = 15.0
+    niceness: int = 0
+    """How readily it lets others have the processor (0 to 19)."""
 
 
 @dataclass(slots=True)
@@ -82,7 +84,7 @@ def start(program: Program, log_file: Path) -> Child:
     it from the main thread: the death signal watches the thread that started the child. Raises CannotStart.
     """
     account = f"{program.account.user_id}:{program.account.group_id}" if program.account else "-"
-    launch = [str(os.getpid()), str(int(program.stop_signal)), account, *program.command]
+    launch = [str(os.getpid()), str(int(program.stop_signal)), account, str(program.niceness), *program.command]
     log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     bound_log(log_file)
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration: three years that were lived by the rules, a failure to be found, and cases that go on."""
+"""The demonstration: years that were lived by the rules, a failure to be found, and cases that go on."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from models.policy import Policy
 from models.receiving import Submission, intake_of
 from models.story import apply
 from models.terms import Action, State
-from run.demo import World, load_demo, world_in, write_share
-from run.demonstration.lives import Life
+from run.demo import load_demo, world_in, write_share
+from run.demonstration.lives import Life, World
 from run.demonstration.plan import PLANTED_OFFICE, Fate, Planned, Setting, plan
 from run.settings import Settings
 from tests.databases import Database
@@ -45,8 +45,8 @@ def policy() -> Policy:
     return a_policy()
 
 
-def a_setting(policy: Policy, seed: int = SEED, today: date = TODAY) -> Setting:
-    return Setting(seed, today, policy.calendar, {office.id: office.name for office in policy.agency.offices})
+def a_setting(policy: Policy, *, seed: int = SEED, years: int = 3) -> Setting:
+    return Setting(seed, TODAY, policy.calendar, {office.id: office.name for office in policy.agency.offices}, years)
 
 
 def lived(one: Planned, world: World) -> Life:
@@ -84,6 +84,17 @@ def test_a_life_is_told_the_same_way_twice_and_every_step_is_lawful(policy: Poli
         assert case == life.case
 
 
+def test_three_years_bring_ten_thousand_complaints_to_their_end(policy: Policy) -> None:
+    setting = a_setting(policy)
+    coming = plan(setting)
+    world = world_in(setting, policy, 1)
+
+    old = [one for one in coming if setting.until - one.received_at > timedelta(days=60)]
+    answered = [one for one in old if one.fate not in {Fate.WITHDRAWN, Fate.DUPLICATE}]
+    assert len(answered) > 10_000
+    assert all(lived(one, world).case.state.is_final for one in answered[:9_000:200])
+
+
 def test_years_have_seasons_and_weeks_have_weekends(policy: Policy) -> None:
     coming = plan(a_setting(policy))
     days = Counter(one.received_at.astimezone(a_setting(policy).zone).weekday() for one in coming)
@@ -110,7 +121,7 @@ class Demonstration:
 
 @pytest.fixture(scope="module")
 def demonstration(
-    postgres_server: PostgresServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+    postgres_server: PostgresServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory, policy: Policy
 ) -> Iterator[Demonstration]:
     folder: Path = tmp_path_factory.mktemp("home")
     database = Database(postgres_server, postgres_server.new_database(template=migrated_template))
@@ -122,10 +133,10 @@ def demonstration(
         master_key_file=folder / "master.key",
     )
     settings.make_master_key()
-    write_share(settings, SEED, TODAY, NOW, 5, 9)
+    write_share(settings, a_setting(policy, years=1), NOW, 5, 9)
     # The second load is asked for another seed and another day; it goes on with the one that was begun.
     later = NOW + timedelta(days=1)
-    lines = asyncio.run(load_demo(settings, seed=SEED + 1, today=None, now=later))
+    lines = asyncio.run(load_demo(settings, seed=SEED + 1, today=None, now=later, years=2))
     yield Demonstration(database, settings, lines)
     postgres_server.drop_database(database.name)
 
@@ -133,7 +144,7 @@ def demonstration(
 def test_a_load_that_was_broken_off_goes_on_and_a_second_one_changes_nothing(
     demonstration: Demonstration, policy: Policy
 ) -> None:
-    expected = len(plan(a_setting(policy)))
+    expected = len(plan(a_setting(policy, years=1)))
 
     assert "from a load that was broken off" in demonstration.lines[1]
     assert demonstration.asks("SELECT count(*) FROM receipt") == [(expected,)]
@@ -144,11 +155,11 @@ def test_a_load_that_was_broken_off_goes_on_and_a_second_one_changes_nothing(
     assert demonstration.asks("SELECT count(*) FROM receipt") == [(expected,)]
 
 
-def test_three_years_are_closed_and_some_go_on(demonstration: Demonstration) -> None:
+def test_most_are_closed_and_some_go_on(demonstration: Demonstration) -> None:
     states = dict(demonstration.asks("SELECT state, count(*) FROM case_file GROUP BY 1"))
     actions = {action for (action,) in demonstration.asks("SELECT DISTINCT action FROM case_event")}
 
-    assert states[State.CLOSED] >= 10_000
+    assert states[State.CLOSED] > 3_000
     open_count = sum(count for state, count in states.items() if not State(state).is_final)
     assert 100 <= open_count <= 350
     assert states[State.WAITING_FOR_COMPLAINANT] > 0
@@ -210,8 +221,8 @@ def test_the_planted_failure_stands_out_in_its_last_weeks(demonstration: Demonst
     counts = {is_late: int(count) for is_late, count, _ in demonstration.asks(query)}
 
     assert counts[True] >= 12
-    # The years before had less than one in a month.
-    assert counts[False] <= 36
+    # The year before had less than one in a month.
+    assert counts.get(False, 0) <= 12
 
 
 def test_a_problem_solving_day_was_held_and_todays_waits(demonstration: Demonstration) -> None:
