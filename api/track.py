@@ -77,4 +77,4 @@ async def tracked(services: Services, theirs: Tracked) -> TrackedView:
     now, case = services.clock(), theirs.dossier.case
     version = await services.policies.of_case(case, now)
     rules = await services.policies.rules(case, now)
-    return tracked_view(theirs.dossier, rules, version, COMPLAINANT, now)
+    return tracked_view(theirs.dossier, rules, version.policy, COMPLAINANT, now)

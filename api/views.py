@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from api.reads.cases import CaseRow, Dossier, StoredEvent
-from api.reads.policies import Version
+from api.reads.policies import next_dates
 from api.shapes_cases import (
     CaseLine,
     CaseView,
@@ -27,6 +27,7 @@ from models.case import Case
 from models.clocks import Clock, Rules, clocks_of, customer_days, pause_until, review_until
 from models.commands import Actor, Approve, ProposeAnswer
 from models.messages import ContentRef
+from models.policy import Policy
 from models.refusals import Refused
 from models.terms import Action, ClockName, Role, State
 
@@ -141,13 +142,13 @@ def event_list(dossier: Dossier) -> EventList:
     )
 
 
-def tracked_view(dossier: Dossier, rules: Rules, version: Version, actor: Actor, now: datetime) -> TrackedView:
+def tracked_view(dossier: Dossier, rules: Rules, policy: Policy, actor: Actor, now: datetime) -> TrackedView:
     """Return a complaint as its sender sees it; before its case is opened it is received all the same."""
     case = dossier.case
     clocks = {clock.name: clock for clock in clocks_of(case, rules)}
     acknowledge, answer = clocks.get(ClockName.ACKNOWLEDGE), clocks.get(ClockName.REVIEW) or clocks.get(ClockName.ANSWER)
     due = (acknowledge.due_at if acknowledge else None, answer.due_at if answer else None)
-    acknowledge_by, answer_by = version.next_dates(case.counted_from) if case.state is State.NEW else due
+    acknowledge_by, answer_by = next_dates(policy, case.counted_from) if case.state is State.NEW else due
     is_waiting = case.state is State.WAITING_FOR_COMPLAINANT
     return TrackedView(
         reference=case.receipt.reference,

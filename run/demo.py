@@ -110,8 +110,8 @@ def _sentences(loaded: Loaded, setting: Setting) -> Iterator[str]:
     if loaded.written == 0:
         yield f"The demonstration of {setting.today} is there already, {loaded.held:,} complaints; nothing was changed."
         return
-    over = loaded.written - loaded.live
-    yield f"{over:,} complaints of {setting.years} years are in the record to their end; {loaded.live} are open and go on."
+    over, live = loaded.written - loaded.live, loaded.live
+    yield f"{over:,} complaints of {setting.years} years are in the record to their end; {live} are open and go on."
     if loaded.held:
         yield f"{loaded.held:,} more were there already from a load that was broken off."
 

@@ -91,6 +91,7 @@ class CaseView:
     title: str
     state: str
     due: Due
+    is_open: bool
     severity: str
     attention: bool
     review_round: int
@@ -110,8 +111,6 @@ class CaseView:
 def case_view(dossier: Dossier, rules: Rules, words: Words, times: Times, person: Staff, now: datetime) -> CaseView:
     """Return the case as a person of the agency sees it."""
     case = dossier.case
-    due = next_due(case, rules)
-    is_waiting = case.state is State.WAITING_FOR_COMPLAINANT
     may_assign = lifecycle.why_not(case, Action.ASSIGN, person.actor) is None
     return CaseView(
         case_id=case.id,
@@ -119,9 +118,8 @@ def case_view(dossier: Dossier, rules: Rules, words: Words, times: Times, person
         reference=case.receipt.reference,
         title=words.title(case.service or case.receipt.service, case.category or case.receipt.category),
         state=state_words(case.state),
-        due=Due("closed", "done")
-        if case.state.is_final
-        else times.due(due.due_at if due else None, now, is_waiting=is_waiting),
+        due=_due(case, rules, times, now),
+        is_open=not case.state.is_final,
         severity=words.severity(case.severity),
         attention=bool(case.attention) and not case.state.is_final,
         review_round=case.review_round,
@@ -137,6 +135,15 @@ def case_view(dossier: Dossier, rules: Rules, words: Words, times: Times, person
         clocks=tuple(_clock(clock, rules, times, now) for clock in _in_order(clocks_of(case, rules))),
         customer_days=_customer_days(case, now),
     )
+
+
+def _due(case: Case, rules: Rules, times: Times, now: datetime) -> Due:
+    """Return when the next promise is due, or how and when the case ended."""
+    if case.state.is_final:
+        return Due(f"{state_words(case.state)} {times.day(case.closed_at)}".strip(), "done")
+    clock = next_due(case, rules)
+    is_waiting = case.state is State.WAITING_FOR_COMPLAINANT
+    return times.due(clock.due_at if clock else None, now, is_waiting=is_waiting)
 
 
 def _stages(case: Case) -> tuple[StageView, ...]:
@@ -239,7 +246,7 @@ def _clock(clock: Clock, rules: Rules, times: Times, now: datetime) -> ClockView
 
 def _customer_days(case: Case, now: datetime) -> str:
     days = customer_days(case, now)
-    counted = "1 day" if days == 1 else f"{days} days"
+    counted = {0: "less than a day", 1: "1 day"}.get(days, f"{days} days")
     return f"{counted} from receipt to answer" if case.answered_at else f"{counted} so far"
 
 

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.acting import act
-from api.filing import PUBLIC_CHANNEL, file_complaint, next_dates
+from api.filing import PUBLIC_CHANNEL, file_complaint
 from api.identity import COMPLAINANT, Given, open_to_all, public
 from api.pages.asking import errors_of
 from api.pages.filing_form import category_options, filed_of, service_options
@@ -32,6 +32,7 @@ from api.shapes_actions import NoteAsked, RecordInformationAsked, ReopenAsked, W
 from api.shapes_cases import StepView
 from api.views import tracked_view
 from api.writes.audit import Looked, note_read
+from models.case import Case
 from models.clocks import customer_days
 from models.policy import Policy
 from models.references import is_secret, normal_reference
@@ -205,8 +206,8 @@ async def receipt(request: Request, slug: str, services: Given, _: Annotated[obj
         return to(f"{front.home}/track")
     opened, secret = visited
     case = opened.case
-    policy = (await services.policies.of_case(case, front.now)).policy
-    acknowledge_by, answer_by = next_dates(policy, case.counted_from)
+    version = await services.policies.of_case(case, front.now)
+    acknowledge_by, answer_by = version.next_dates(case.counted_from)
     return front.page(
         request,
         "complain",
@@ -317,13 +318,19 @@ async def _tracked(front: Front, opened: Dossier) -> Tracked:
         days=customer_days(case, front.now),
         question=told.question,
         answer=told.answer,
-        findings=tuple(
-            f"We found it: {FINDINGS[issue.finding].lower()}." for issue in case.issues if told.answer and issue.finding
-        ),
+        findings=_findings(case) if told.answer else (),
         review_until=front.times.day(told.review_until),
         offered=frozenset(action.value for action in told.offered),
         steps=tuple(_step(step, front) for step in reversed(told.steps)),
     )
+
+
+def _findings(case: Case) -> tuple[str, ...]:
+    """Return what we found, point by point where there are several."""
+    found = [(issue.number, FINDINGS[issue.finding].lower()) for issue in case.issues if issue.finding]
+    if len(found) == 1:
+        return (f"What we found: {found[0][1]}.",)
+    return tuple(f"What we found on point {number}: {words}." for number, words in found)
 
 
 def _who_acts(state: State) -> str:

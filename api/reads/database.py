@@ -18,6 +18,11 @@ _IS_THERE = text("SELECT true")
 class RecordAway(Exception):
     """The record cannot be reached now; asking again is safe and right."""
 
+    def __init__(self, *, is_of_one_connection: bool) -> None:
+        super().__init__("The record cannot be reached just now. Ask again in a few seconds.")
+        self.is_of_one_connection = is_of_one_connection
+        """Whether one connection had died unnoticed; a new one may well work."""
+
 
 class Database:
     """The record, as the API's role reaches it."""
@@ -30,23 +35,15 @@ class Database:
     @asynccontextmanager
     async def of(self, agency: str) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that sees and writes this agency's rows only."""
-        async with self.or_away() as engine, engine.begin() as connection:
+        async with _or_away(), self._engine.begin() as connection:
             await connection.execute(_SET_AGENCY, {"agency": agency})
             yield connection
 
     @asynccontextmanager
     async def doors(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection that may only call functions and read what no agency owns."""
-        async with self.or_away(), self._doors.connect() as connection:
+        async with _or_away(), self._doors.connect() as connection:
             yield connection
-
-    @asynccontextmanager
-    async def or_away(self) -> AsyncIterator[AsyncEngine]:
-        """Give the engine, and say RecordAway where PostgreSQL cannot be reached or has no connection left."""
-        try:
-            yield self._engine
-        except (OperationalError, InterfaceError, PoolTimeout) as problem:
-            raise RecordAway("The record cannot be reached just now. Ask again in a few seconds.") from problem
 
     async def is_there(self) -> bool:
         """Return whether the record answers."""
@@ -56,3 +53,13 @@ class Database:
         except RecordAway:
             return False
 
+
+@asynccontextmanager
+async def _or_away() -> AsyncIterator[None]:
+    """Say RecordAway where PostgreSQL cannot be reached, or no connection came free in time."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as problem:
+        raise RecordAway(is_of_one_connection=problem.connection_invalidated) from problem
+    except PoolTimeout as problem:
+        raise RecordAway(is_of_one_connection=False) from problem

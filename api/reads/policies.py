@@ -48,14 +48,21 @@ class Version:
     def next_dates(self, counted_from: datetime) -> tuple[datetime, datetime]:
         """Return by when a person writes, and by when the answer is there, if nothing stops the clock.
 
-        They depend on the day alone, so that each day's are computed once.
+        In days they depend on the day alone, so that each day's are computed once.
         """
         calendar, standards = self.policy.calendar, self.policy.standards
-        acknowledge, answer = standards.of(ClockName.ACKNOWLEDGE), standards.of(ClockName.ANSWER)
+        if Unit.MINUTES in {standards.of(clock).unit for clock in (ClockName.ACKNOWLEDGE, ClockName.ANSWER)}:
+            return next_dates(self.policy, counted_from)
         day = (calendar.local_date(counted_from), calendar.day_of_receipt(counted_from))
-        if Unit.MINUTES in {acknowledge.unit, answer.unit} or day not in self._dates:
-            self._dates[day] = acknowledge.due_at(counted_from, calendar), answer.due_at(counted_from, calendar)
+        if day not in self._dates:
+            self._dates[day] = next_dates(self.policy, counted_from)
         return self._dates[day]
+
+
+def next_dates(policy: Policy, counted_from: datetime) -> tuple[datetime, datetime]:
+    """Return by when a person writes, and by when the answer is there, if nothing stops the clock."""
+    acknowledge, answer = policy.standards.of(ClockName.ACKNOWLEDGE), policy.standards.of(ClockName.ANSWER)
+    return acknowledge.due_at(counted_from, policy.calendar), answer.due_at(counted_from, policy.calendar)
 
 
 class Policies:

@@ -6,10 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api.reads.database import Database
+from api.reads.database import Database, RecordAway
 from models.commands import Receipt
 from models.receiving import Intake
 from models.refusals import KeyReused
@@ -35,43 +34,46 @@ async def accept(engine: AsyncEngine, intake: Intake) -> Accepted:
 
     Raises KeyReused when the key was sent with another request.
     """
+    async with engine.begin() as connection:
+        return await _accepted(connection, intake)
+
+
+async def take_in(database: Database, intake: Intake) -> Accepted:
+    """Do the same in one round trip, once more where the connection had died unnoticed.
+
+    Raises KeyReused, or RecordAway.
+    """
+    try:
+        async with database.doors() as connection:
+            return await _accepted(connection, intake)
+    except RecordAway as away:
+        if not away.is_of_one_connection:
+            raise
+    async with database.doors() as connection:
+        return await _accepted(connection, intake)
+
+
+async def _accepted(connection: AsyncConnection, intake: Intake) -> Accepted:
     receipt = intake.receipt
-    # The function does everything in its one statement; BEGIN and COMMIT around it would be two more round trips.
-    async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        row = (
-            await connection.execute(
-                _ACCEPT,
-                {
-                    "agency": receipt.agency,
-                    "case_id": receipt.case_id,
-                    "key": intake.key,
-                    "request_hash": intake.request_hash,
-                    "reference": receipt.reference,
-                    "accepted_at": receipt.accepted_at,
-                    "received_at": receipt.received_at,
-                    "facts": intake.facts,
-                    "wrapped_key": intake.wrapped_key,
-                    "ids": [t.id for t in intake.texts],
-                    "kinds": [t.kind for t in intake.texts],
-                    "bodies": [t.body for t in intake.texts],
-                    "salts": [t.salt for t in intake.texts],
-                    "digests": [t.digest for t in intake.texts],
-                },
-            )
-        ).one()
+    told = {
+        "agency": receipt.agency,
+        "case_id": receipt.case_id,
+        "key": intake.key,
+        "request_hash": intake.request_hash,
+        "reference": receipt.reference,
+        "accepted_at": receipt.accepted_at,
+        "received_at": receipt.received_at,
+        "facts": intake.facts,
+        "wrapped_key": intake.wrapped_key,
+        "ids": [t.id for t in intake.texts],
+        "kinds": [t.kind for t in intake.texts],
+        "bodies": [t.body for t in intake.texts],
+        "salts": [t.salt for t in intake.texts],
+        "digests": [t.digest for t in intake.texts],
+    }
+    row = (await connection.execute(_ACCEPT, told)).one()
     if row.o_is_new:
         return Accepted(receipt, is_new=True)
     if row.o_request_hash != intake.request_hash:
         raise KeyReused("This Idempotency-Key was used for another complaint; send a new key with a new complaint.")
     return Accepted(Receipt.model_validate_json(row.o_facts), is_new=False)
-
-
-async def take_in(database: Database, intake: Intake) -> Accepted:
-    """Accept, once more where the connection had died unnoticed; raises KeyReused, or RecordAway."""
-    async with database.or_away() as engine:
-        try:
-            return await accept(engine, intake)
-        except DBAPIError as problem:
-            if not problem.connection_invalidated:
-                raise
-        return await accept(engine, intake)

@@ -136,7 +136,7 @@ def test_a_case_goes_from_triage_to_closed_without_script(product: Product, sign
     tag.get_by_role("button").click()
     form_of(page, "close").get_by_role("button").click()
 
-    expect(page.locator(".head")).to_contain_text("closed")
+    expect(page.locator(".head")).to_contain_text("Closed")
     expect(page.locator("#issues + ol")).to_contain_text("HND3 Dropped or lost")
 
 

@@ -97,25 +97,31 @@ anything = st.builds(
 )
 
 
+def step_of(row: lifecycle.Transition) -> st.SearchStrategy[Step]:
+    """Draw somebody of a role that may, who asks for the row's action."""
+    return st.builds(
+        Step,
+        action=st.just(row.action),
+        actor=st.sampled_from([person for person in PEOPLE if person.role in row.roles]),
+        later=st.timedeltas(timedelta(), timedelta(days=9)),
+        approval_required=st.booleans(),
+        track=st.sampled_from(Track),
+        is_moment_first=st.booleans(),
+    )
+
+
 @st.composite
 def lawful(draw: st.DrawFn) -> list[Step]:
-    """Draw steps that mostly may be taken, so that lives become long; anybody may still be refused by a guard."""
-    steps, case, at = [], new_case(a_receipt()), MONDAY
-    for _ in range(draw(st.integers(0, 14))):
-        options = [(row, role) for row in lifecycle.TRANSITIONS if case.state in row.sources for role in row.roles]
-        row, role = draw(st.sampled_from(sorted(options, key=lambda option: (option[0].action, option[1]))))
-        actor = draw(st.sampled_from([person for person in PEOPLE if person.role is role]))
-        step = draw(
-            st.builds(
-                Step,
-                action=st.just(row.action),
-                actor=st.just(actor),
-                later=st.timedeltas(timedelta(), timedelta(days=9)),
-                approval_required=st.booleans(),
-                track=st.sampled_from(Track),
-                is_moment_first=st.booleans(),
-            )
-        )
+    """Draw steps that mostly may be taken: straight to some state, with or without a root cause, and on from there."""
+    goal = draw(st.sampled_from([State.IN_RESOLUTION, State.AWAITING_APPROVAL, State.ANSWERED, State.CLOSED]))
+    rows = list(lifecycle.shortest_path(State.NEW, goal, of=lambda row: row.action is not Action.RECORD_AS_HISTORY))
+    if goal is State.CLOSED and draw(st.booleans()):
+        rows.insert(-1, lifecycle.row_of(State.ANSWERED, Action.TAG_ROOT_CAUSE))
+    steps = [draw(step_of(row)) for row in rows]
+    case, at = live(steps, is_imported=False).case, MONDAY + sum((step.later for step in steps), timedelta())
+    for _ in range(draw(st.integers(0, 8))):
+        here = [row for row in lifecycle.TRANSITIONS if case.state in row.sources]
+        step = draw(st.sampled_from(here).flatmap(step_of))
         steps.append(step)
         at += step.later
         try:
