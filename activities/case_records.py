@@ -269,5 +269,5 @@ async def _held(connection: AsyncConnection, batch: Batch) -> Recorded | None:
     )
 
 
-def _event(row: Row[Any]) -> Event:
+def _event(row: Row[*tuple[Any, ...]]) -> Event:
     return Event.model_validate_json(row.canonical)

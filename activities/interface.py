@@ -53,6 +53,7 @@ class Recorded(Message):
 
     @property
     def was_appended(self) -> bool:
+        """Whether the record took the batch as it was sent."""
         return not self.held and not self.earlier
 
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Queues in PostgreSQL: claim some rows for a while, do the work, strike them off. A claim that dies runs out by itself.
+"""Queues in PostgreSQL: claim some rows for a while, do the work, strike them off.
+
+A claim whose holder dies runs out by itself.
 
 The two queues hold ids and agencies only. Claiming skips what others hold, so any number of workers share them.
 """

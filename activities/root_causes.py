@@ -96,9 +96,7 @@ async def _rows(
     connection: AsyncConnection, agency: str, measure: Measure, as_of: date, zone: ZoneInfo
 ) -> list[tuple[str, str, str, date, int]]:
     end_at = datetime.combine(as_of + timedelta(days=1), time(), zone).astimezone(UTC)
-    found = await connection.execute(
-        _COUNTS, {"agency": agency, "measure": measure, "as_of": as_of, "end_at": end_at}
-    )
+    found = await connection.execute(_COUNTS, {"agency": agency, "measure": measure, "as_of": as_of, "end_at": end_at})
     return [(row.code, row.service, row.office, row.week, row.n) for row in found]
 
 
@@ -163,7 +161,8 @@ async def _store(
     connection: AsyncConnection, agency: str, as_of: date, policy: Policy, judged: Sequence[Judged]
 ) -> RootCauseOutcome:
     inputs_hash = sha256(*(part.inputs_hash.encode() for part in judged)).hex()
-    run = {"agency": agency, "as_of": as_of, "inputs_hash": inputs_hash, "cells": sum(part.cells for part in judged)}
+    cells = sum(part.cells for part in judged)
+    run = {"agency": agency, "as_of": as_of, "inputs_hash": inputs_hash, "cells": cells}
     settings = asdict(settings_of(policy))
     await connection.execute(upsert(signal_run).values(settings=settings, **run).on_conflict_do_nothing())
     raised: list[tuple[UUID, str]] = []
@@ -180,7 +179,7 @@ async def _store(
     return RootCauseOutcome(
         agency=agency,
         as_of=as_of,
-        cells=run["cells"],
+        cells=cells,
         raised=tuple(found for found, _ in raised),
         seen_again=tuple(found for found, _ in seen_again),
         sentences=tuple(sentence for _, sentence in (*raised, *seen_again)),

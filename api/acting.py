@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what somebody asks of a case to its answer: checked on the read model, texts put away, then the workflow decides.
+"""From what somebody asks of a case to its answer: checked on the read model, texts put away, decided by the workflow.
 
 Pages and the JSON interface both come through here. What the read model refuses never reaches Temporal; what it grants
 is decided again by the workflow, which alone knows the present.
@@ -102,9 +102,7 @@ async def act(
     return await services.actions.act(agency, case_id, command)
 
 
-async def _standing(
-    services: Services, agency: str, case_id: UUID, asked: ActionAsked, command_key: str
-) -> Standing:
+async def _standing(services: Services, agency: str, case_id: UUID, asked: ActionAsked, command_key: str) -> Standing:
     async with services.database.of(agency) as connection:
         case = await case_by_id(connection, case_id)
         if case is None:

@@ -21,7 +21,9 @@ from workflows.starting import start_case
 
 ANSWER_WITHIN = timedelta(seconds=10)
 WAIT_FOR_TURN = timedelta(seconds=5)
-_REFUSALS = {kind.__name__: kind for kind in vars(refusals).values() if isinstance(kind, type) and issubclass(kind, Refused)}
+_REFUSALS = {
+    kind.__name__: kind for kind in vars(refusals).values() if isinstance(kind, type) and issubclass(kind, Refused)
+}
 _NOT_RUNNING = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
 _TRIES = 3
 
@@ -57,7 +59,8 @@ class Actions:
             raise Busy("Too much is asked at once. Ask again with the same key in a few seconds.") from problem
         try:
             return await asyncio.wait_for(self._asked(agency, case_id, command), ANSWER_WITHIN.total_seconds())
-        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as problem:
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError, RPCError, RuntimeError) as problem:
+            # RuntimeError: the SDK's word for a server that a lazy client could not connect to.
             raise Busy("The action has not been answered in time. Ask again with the same key.") from problem
         finally:
             self._turns.release()

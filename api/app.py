@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
 from api import complaints, days, health, lifecycle, policy, sign_in, signals, track
@@ -32,38 +30,41 @@ Complaints of a public agency, from receipt to root cause.
 """
 
 
-def create_app(
-    services: Services, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
-) -> FastAPI:
+def create_app(services: Services) -> FastAPI:
     """Return the application, working with these services."""
-    app = FastAPI(
-        title="Putright",
-        version=VERSION,
-        description=_ABOUT,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        lifespan=lifespan,
-        middleware=[Middleware(Guard, is_https=services.settings.is_https)],
-    )
+    app = _interface([Middleware(Guard, is_https=services.settings.is_https)])
     app.state.services = services
     app.state.limits = PublicLimits(services.settings.rate_limit_per_address, services.settings.rate_limit_in_total)
     app.state.known_tokens = known_tokens()
     add_problem_handlers(app)
-    app.include_router(health.router)
-    interface = APIRouter(prefix=PREFIX)
-    for part in (complaints, track, lifecycle, policy, signals, days):
-        interface.include_router(part.router)
-    app.include_router(interface)
     app.include_router(sign_in.router)
     app.include_router(pages.router)
-    add_description(app)
     return app
 
 
-def add_description(app: FastAPI) -> None:
-    """Serve the interface's OpenAPI description, to everybody: it holds no secrets."""
+def described() -> dict[str, Any]:
+    """Return the interface's OpenAPI description; pages and sign-in are no part of it."""
+    return _interface([]).openapi()
+
+
+def _interface(middleware: list[Middleware]) -> FastAPI:
+    app = FastAPI(
+        title="Putright",
+        version=VERSION,
+        description=_ABOUT,
+        # The usual documentation pages load programs from elsewhere, which our own policy for pages forbids.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        middleware=middleware,
+    )
+    app.include_router(health.router)
+    for part in (complaints, track, lifecycle, policy, signals, days):
+        app.include_router(part.router, prefix=PREFIX)
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
     async def description(_: Annotated[object, Depends(anybody)]) -> dict[str, Any]:
+        """Serve the description to everybody: it holds no secrets."""
         return app.openapi()
+
+    return app

@@ -13,7 +13,7 @@ from api import acting
 from api.actions import Busy
 from api.filing import Taken, file_complaint
 from api.identity import Given, public, who
-from api.problems import Conflict, Forbidden, NotFound, NotSignedIn, TooLarge, TooMany, Unprocessable, problems
+from api.problems import Forbidden, NotFound, NotSignedIn, TooLarge, TooMany, Unprocessable, problems
 from api.reads.cases import Dossier, Filter, Order, cases, dossier
 from api.reads.database import RecordAway
 from api.reads.paging import DEFAULT_LIMIT, LONGEST_PAGE
@@ -51,9 +51,7 @@ async def file(
         raise Forbidden(f"Complaints are taken in by {', '.join(DESK)} or liaison; you act as {staff.role}.")
     taken = await file_complaint(services, filed, staff=staff, key=idempotency_key)
     # Written straight away: the busiest route does not validate its own answer once more.
-    return Response(
-        taken_view(taken).model_dump_json(), status_code=HTTPStatus.CREATED, media_type="application/json"
-    )
+    return Response(taken_view(taken).model_dump_json(), status_code=HTTPStatus.CREATED, media_type="application/json")
 
 
 def taken_view(taken: Taken) -> ComplaintTaken:
@@ -83,7 +81,9 @@ async def filter_asked(
     overdue: bool | None = None,
     is_open: Annotated[bool | None, Query(alias="open")] = None,
     q: Annotated[Line | None, Query(description="Words to search for, or a reference.")] = None,
-    sort: Annotated[Order, Query(description="queue: open cases, due first. A search is always newest first.")] = Order.QUEUE,
+    sort: Annotated[
+        Order, Query(description="queue: open cases, due first. A search is always newest first.")
+    ] = Order.QUEUE,
 ) -> Filter:
     """Return which cases a list shows."""
     return Filter(
@@ -121,7 +121,7 @@ async def list_complaints(
     return CaseList(cases=tuple(line_view(row, now) for row in page.rows), next_cursor=page.next_cursor)
 
 
-@router.get("/complaints/{case_id}", responses=problems(NotSignedIn, Forbidden, NotFound, RecordAway))
+@router.get("/complaints/{case_id}", responses=problems(NotSignedIn, Forbidden, NotFound, Unprocessable, RecordAway))
 async def show(case_id: UUID, services: Given, staff: Annotated[Staff, Depends(who(*READERS))]) -> CaseView:
     """Show a case: where it stands, its clocks explained, and what you may ask of it."""
     found = await opened(services, staff, case_id, Looked.CASE)
@@ -129,7 +129,9 @@ async def show(case_id: UUID, services: Given, staff: Annotated[Staff, Depends(w
     return case_view(found, await services.policies.rules(found.case, now), staff.actor, now)
 
 
-@router.get("/complaints/{case_id}/events", responses=problems(NotSignedIn, Forbidden, NotFound, RecordAway))
+@router.get(
+    "/complaints/{case_id}/events", responses=problems(NotSignedIn, Forbidden, NotFound, Unprocessable, RecordAway)
+)
 async def show_events(case_id: UUID, services: Given, staff: Annotated[Staff, Depends(who(*READERS))]) -> EventList:
     """Show the story of a case, event by event, with the hashes that chain them."""
     return event_list(await opened(services, staff, case_id, Looked.EVENTS))

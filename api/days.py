@@ -59,7 +59,9 @@ async def plan(
     return await planned(services, staff, asked, key=idempotency_key)
 
 
-@router.get("/problem-solving-days/{day_id}", responses=problems(NotSignedIn, Forbidden, NotFound, RecordAway))
+@router.get(
+    "/problem-solving-days/{day_id}", responses=problems(NotSignedIn, Forbidden, NotFound, Unprocessable, RecordAway)
+)
 async def show(day_id: UUID, services: Given, staff: Annotated[Staff, Depends(who(*DESK))]) -> DayDetail:
     """Show a day with its tally and what is left to follow up, with owner and date."""
     async with services.database.of(staff.agency) as connection:

@@ -149,4 +149,3 @@ async def _taken(services: Services, accepted: Accepted, contact: ContactGiven |
         track_url=track_url,
         policy=policy,
     )
-

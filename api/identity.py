@@ -121,6 +121,8 @@ open_to_all = Public(is_limited=False)
 """For routes that show only what is published anyway."""
 anybody = Public(is_limited=False, looks=False)
 """For routes where it does not matter who asks."""
+
+
 async def _given(request: Request) -> Services:
     """Return what routes work with; a plain function would cost each request a thread."""
     return services_of(request)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -36,7 +36,9 @@ class Problem(Exception):
     code = "bad-request"
     title = "Not understood"
 
-    def __init__(self, detail: str, *, headers: Mapping[str, str] | None = None, faults: Iterable[FieldFault] = ()) -> None:
+    def __init__(
+        self, detail: str, *, headers: Mapping[str, str] | None = None, faults: Iterable[FieldFault] = ()
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.headers = dict(headers or {})
@@ -121,21 +123,11 @@ def problem_response(problem: Problem) -> JSONResponse:
 
 def problem_of(error: Exception) -> Problem:
     """Return the problem that tells of an expected error; an unexpected one is raised again."""
-    match error:
-        case Problem():
-            return error
-        case Refused():
-            return _refusal(error)
-        case Busy() | RecordAway():
-            return _unavailable(str(error))
-        case BadCursor():
-            return Unprocessable([FieldFault(field="cursor", sentence=str(error))])
-        case UnknownAgency():
-            return Unprocessable([FieldFault(field="agency", sentence=str(error))])
-        case RequestValidationError():
-            return Unprocessable(faults_of(error.errors()))
-        case HTTPException():
-            return _http(error)
+    if isinstance(error, Problem):
+        return error
+    for kind, told_as in _TOLD_AS.items():
+        if isinstance(error, kind):
+            return told_as(error)
     raise error
 
 
@@ -146,7 +138,7 @@ def faults_of(errors: Iterable[Any]) -> list[FieldFault]:
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Have every expected error of the interface answered as a problem."""
-    for kind in (Problem, Refused, Busy, RecordAway, BadCursor, UnknownAgency, RequestValidationError, HTTPException):
+    for kind in (Problem, *_TOLD_AS):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -194,8 +186,8 @@ def _refusal(refused: Refused) -> Problem:
     return problem
 
 
-def _unavailable(sentence: str) -> Problem:
-    problem = Problem(sentence, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+def _unavailable(error: Exception) -> Problem:
+    problem = Problem(str(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     problem.status, problem.code, problem.title = HTTPStatus.SERVICE_UNAVAILABLE, "try-again", "Try again shortly"
     return problem
 
@@ -229,3 +221,14 @@ def _sentence(error: Mapping[str, Any]) -> str:
 
 def _without_place(loc: Sequence[str | int]) -> Sequence[str | int]:
     return loc[1:] if loc and loc[0] in {"body", "query", "path", "header", "cookie"} else loc
+
+
+_TOLD_AS: dict[type[Exception], Callable[[Any], Problem]] = {
+    Refused: _refusal,
+    Busy: _unavailable,
+    RecordAway: _unavailable,
+    BadCursor: lambda error: Unprocessable([FieldFault(field="cursor", sentence=str(error))]),
+    UnknownAgency: lambda error: Unprocessable([FieldFault(field="agency", sentence=str(error))]),
+    RequestValidationError: lambda error: Unprocessable(faults_of(error.errors())),
+    HTTPException: _http,
+}

@@ -6,21 +6,26 @@ Texts come in plain; which of them become commands, and how, says api/acting.py.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 TEXT_LIMIT = 50_000
 KEY_LIMIT = 100
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_LIMIT, pattern=r"^[^\x00]+$")]
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_LIMIT, pattern=r"^[^\x00]+$")
+]
 """What somebody writes, of any number of lines."""
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
 """One line."""
 Word = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x20\x7f]+$")]
 """A code or the name of an account."""
+_ADDRESS = r"[^@\s\x00-\x1f<>(),;:]+"
 Email = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s\x00-\x1f<>(),;:]+@[^@\s\x00-\x1f<>(),;:]+\.[^@\s\x00-\x1f<>(),;:]+$")
-]  # fmt: skip
+    str, StringConstraints(strip_whitespace=True, max_length=254, pattern=rf"^{_ADDRESS}@{_ADDRESS}\.{_ADDRESS}$")
+]
 IdempotencyKey = Annotated[
     str,
     Field(
@@ -56,6 +61,6 @@ class ProblemView(Shape):
     errors: tuple[FieldFault, ...] = Field(default=(), description="One sentence for each field at fault.")
 
 
-def example(**values: Any) -> ConfigDict:
+def example(**values: JsonValue) -> ConfigDict:
     """Return a model's configuration with one example for the documentation."""
     return ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [values]})

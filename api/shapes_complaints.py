@@ -16,9 +16,7 @@ Reference = Annotated[
     str,
     Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["RIV-7K2M-04QX-9TBC"]),
 ]
-Secret = Annotated[
-    str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["4F7N-0W2K-XQ8E"])
-]
+Secret = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["4F7N-0W2K-XQ8E"])]
 
 
 class ContactGiven(Shape):
@@ -51,7 +49,9 @@ class ComplaintFiled(Shape):
     language: Word | None = None
     channel: Annotated[Word, Field(description="The public says web; staff say how it came in.")] = "web"
     contact: ContactGiven | None = None
-    event_id: Annotated[UUID | None, Field(description="Staff only: the Problem Solving Day it was taken in at.")] = None
+    event_id: Annotated[UUID | None, Field(description="Staff only: the Problem Solving Day it was taken in at.")] = (
+        None
+    )
 
 
 class NextDates(Shape):

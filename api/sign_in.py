@@ -107,9 +107,7 @@ async def start(
 
 
 @router.get(CALLBACK)
-async def callback(
-    request: Request, services: Given, _: Annotated[Staff | None, Depends(open_to_all)]
-) -> Response:
+async def callback(request: Request, services: Given, _: Annotated[Staff | None, Depends(open_to_all)]) -> Response:
     """Take the provider's word, and begin a session in the person's first role."""
     provider = _provider(services)
     subject, go_on_to = await provider.finish(request)
@@ -142,9 +140,7 @@ async def change_role(
 
 
 @router.post("/sign-out")
-async def sign_out(
-    request: Request, services: Given, _: Annotated[Staff | None, Depends(open_to_all)]
-) -> Response:
+async def sign_out(request: Request, services: Given, _: Annotated[Staff | None, Depends(open_to_all)]) -> Response:
     """End the session."""
     await _end(request, services)
     response = _to("/sign-in?done=signed-out")
@@ -166,7 +162,9 @@ def _provider(services: Services) -> SignIn:
 def _own_page(address: str) -> str:
     """Return an address of this site, or nothing: nobody is sent elsewhere after signing in."""
     parts = urlsplit(address)
-    is_ours = not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
+    is_ours = (
+        not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
+    )
     return address if is_ours else ""
 
 

@@ -59,7 +59,7 @@ async def act(
 
 
 async def found(services: Services, reference: str, secret: str) -> Tracked:
-    """Return the complaint with this reference and secret; raises NotFound, alike for an unknown one and a wrong secret."""
+    """Return the complaint with this reference and secret; raises NotFound, for a wrong secret as for no complaint."""
     normal = normal_reference(reference)
     place = await place_of_reference(services.database, normal) if normal else None
     if place is None or not is_secret(secret, place.case_id, services.complainant_secrets):

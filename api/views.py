@@ -62,7 +62,9 @@ def line_view(row: CaseRow, now: datetime) -> CaseLine:
 def case_view(dossier: Dossier, rules: Rules, actor: Actor, now: datetime) -> CaseView:
     """Return a case as staff see it."""
     case, receipt = dossier.case, dossier.case.receipt
-    same = {name: getattr(case, name) for name in _SAME_IN_CASE} | {name: getattr(receipt, name) for name in _SAME_IN_RECEIPT}
+    same = {name: getattr(case, name) for name in _SAME_IN_CASE} | {
+        name: getattr(receipt, name) for name in _SAME_IN_RECEIPT
+    }
     return CaseView(
         **same,
         id=case.id,
@@ -146,7 +148,10 @@ def tracked_view(dossier: Dossier, rules: Rules, policy: Policy, actor: Actor, n
     """Return a complaint as its sender sees it; before its case is opened it is received all the same."""
     case = dossier.case
     clocks = {clock.name: clock for clock in clocks_of(case, rules)}
-    acknowledge, answer = clocks.get(ClockName.ACKNOWLEDGE), clocks.get(ClockName.REVIEW) or clocks.get(ClockName.ANSWER)
+    acknowledge, answer = (
+        clocks.get(ClockName.ACKNOWLEDGE),
+        clocks.get(ClockName.REVIEW) or clocks.get(ClockName.ANSWER),
+    )
     due = (acknowledge.due_at if acknowledge else None, answer.due_at if answer else None)
     acknowledge_by, answer_by = next_dates(policy, case.counted_from) if case.state is State.NEW else due
     is_waiting = case.state is State.WAITING_FOR_COMPLAINANT

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Receipts accepted a second, and how soon the relay has started their workflows: python -m benchmarks.intake
+"""Receipts accepted a second, and how soon the relay has started their workflows (python -m benchmarks.intake).
 
 All of `putright up` runs on this machine (fsync on), the load comes from this process, each complaint has a kilobyte
 of text and a key of its own.
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import sys
 import time
 from uuid import uuid4
 
@@ -81,4 +80,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

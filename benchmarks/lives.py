@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lives and actions a second, beside a bare workflow of the same shape: python -m benchmarks.lives
+"""Lives and actions a second, beside a bare workflow of the same shape (python -m benchmarks.lives).
 
 Real PostgreSQL (fsync on) and Temporal (file store, WAL, full sync), one worker in this process, sandbox as in the
 product, codec on, seven actions a life. Real and bare runs alternate; the figure is the median of the pairs' ratios.
@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import psutil
@@ -30,14 +29,13 @@ from models.case import Case
 from models.commands import Command
 from models.receiving import Submission, intake_of
 from models.references import uuid7_at
-from models.terms import Action
+from models.terms import Action, State
 from run.codec import CaseKeys, data_converter
 from run.migrate import migrate
 from run.settings import API_ROLE, WORKER_ROLE
 from run.worker import CACHED_WORKFLOWS, TASKS_AT_ONCE, Work, sandbox, temporal_worker
 from tests.given import POLICY_FOLDER, a_case_at, a_command, a_policy
 from tests.servers import PostgresServer, TemporalServer, embedded_postgres, temporal_dev_server
-from models.terms import State
 from workflows.complaint import ComplaintWorkflow
 from workflows.starting import start_case
 
@@ -119,7 +117,7 @@ async def a_real_life(scene: Scene) -> None:
 
 
 async def a_bare_life(scene: Scene) -> None:
-    """The same without a record; its payloads are encrypted with the installation's key."""
+    """Live the same without a record; its payloads are encrypted with the installation's key."""
     handle = await scene.client.start_workflow(
         BareWorkflow.run, "riverbend", id=f"bare/{uuid7_at(datetime.now(UTC))}", task_queue=scene.task_queue + "-bare",
         request_eager_start=True,
@@ -204,4 +202,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    asyncio.run(main())

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psutil
 import psycopg
@@ -39,14 +39,14 @@ class Product:
 
     @property
     def dsn(self) -> str:
-        """psycopg's address for the superuser."""
+        """Psycopg's address for the superuser."""
         return libpq_url(self.settings.database_url)
 
-    def count(self, query: str) -> int:
+    def count(self, query: LiteralString) -> int:
         """Return one number out of the record."""
         with psycopg.connect(self.dsn) as connection:
-            row = connection.execute(query).fetchone()  # type: ignore[call-overload]
-        return int(row[0])
+            row = connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
 
     def memory(self) -> list[str]:
         """Return a line with the resident memory of each process."""
@@ -57,7 +57,7 @@ class Product:
                 words = process.cmdline()
                 name = next((w for w in words if w in {"worker", "api"}), Path(words[0]).name if words else "?")
                 mib = process.memory_info().rss / 2**20
-                if mib > 20 and "postgres:" not in " ".join(words):  # noqa: PLR2004
+                if mib > 20 and "postgres:" not in " ".join(words):
                     lines.append(f"  {name:<10} {mib:6.0f} MiB")
         return lines
 
@@ -75,7 +75,13 @@ def running(*, demo: bool = False) -> Iterator[Product]:
             _wait_until_ready(f"http://127.0.0.1:{ports['PORT']}/readyz", supervisor)
             settings = Settings.load(["database_url"], environment=environment)
             token = create_token(
-                settings, agency="riverbend", name="ann", role="caseworker", label="bench", days=1, now=datetime.now(UTC)
+                settings,
+                agency="riverbend",
+                name="ann",
+                role="caseworker",
+                label="bench",
+                days=1,
+                now=datetime.now(UTC),
             )
             yield Product(settings, supervisor, token)
         finally:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Queue pages and search at 100,000 cases of three agencies: python -m benchmarks.queues
+"""Queue pages and search at 100,000 cases of three agencies (python -m benchmarks.queues).
 
 Row-level security on, the API's own role, a kilobyte of text in each case, common and rare words, first and deep
 pages; milliseconds at the API over HTTP, one caller.
@@ -173,7 +173,8 @@ def main() -> None:
         asyncio.run(fill(postgres))
         with psycopg.connect(libpq_url(url)) as connection:
             connection.execute(
-                "INSERT INTO staff (agency, name, display_name, roles) VALUES ('riverbend', 'ann', 'Ann', '{caseworker}')"
+                "INSERT INTO staff (agency, name, display_name, roles)"
+                " VALUES ('riverbend', 'ann', 'Ann', '{caseworker}')"
             )
         _serve_and_measure(folder, postgres)
 
@@ -216,4 +217,4 @@ def _wait(url: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

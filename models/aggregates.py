@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts as differences: what a case adds to queues and weekly cells is a function of the case, so an event's deltas
-are what it adds after less what it added before. Nothing is ever counted by scanning.
+"""Counts as differences, so that nothing is ever counted by scanning.
+
+What a case adds to queues and weekly cells is a function of the case; an event's deltas are what it adds after,
+less what it added before.
 """
 
 from __future__ import annotations

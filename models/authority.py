@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the policy's numbers say of a command: whose approval an answer needs, what a desk may settle, until when a
-review may be asked for. The lifecycle grants without numbers; who makes a command asks here as well.
+"""What the policy's numbers say of a command.
+
+Whose approval an answer needs, what a desk may settle, until when a review may be asked for: the lifecycle grants
+without numbers, so whoever makes a command asks here as well.
 """
 
 from __future__ import annotations

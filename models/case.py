@@ -29,10 +29,12 @@ class Issue(Message):
 
     @property
     def is_answered(self) -> bool:
+        """Whether it has a finding."""
         return self.finding is not None
 
     @property
     def is_coded(self) -> bool:
+        """Whether a person has said what was behind it."""
         return self.cause is not None
 
 
@@ -61,6 +63,7 @@ class ClockRun(Message):
 
     @property
     def is_running(self) -> bool:
+        """Whether the promise is still to be kept."""
         return self.stopped_at is None
 
 
@@ -106,10 +109,12 @@ class Case(Message):
 
     @property
     def id(self) -> UUID:
+        """The case's id, a version 7 UUID of the moment of receipt."""
         return self.receipt.case_id
 
     @property
     def agency(self) -> str:
+        """The agency's slug."""
         return self.receipt.agency
 
     @property
@@ -119,18 +124,22 @@ class Case(Message):
 
     @property
     def received_on(self) -> date | None:
+        """The agency's date of receipt; None where an import does not say."""
         return self.receipt.received_on
 
     @property
     def unanswered(self) -> tuple[int, ...]:
+        """The numbers of the issues without a finding."""
         return tuple(issue.number for issue in self.issues if not issue.is_answered)
 
     @property
     def uncoded(self) -> tuple[int, ...]:
+        """The numbers of the issues without a root cause."""
         return tuple(issue.number for issue in self.issues if not issue.is_coded)
 
     @property
     def open_pause(self) -> Pause | None:
+        """The pause that lasts, if one does."""
         return next((pause for pause in self.pauses if pause.ended_at is None), None)
 
     def clock(self, name: ClockName) -> ClockRun | None:

@@ -42,6 +42,7 @@ class Clock(Message):
 
     @property
     def is_running(self) -> bool:
+        """Whether the promise is still to be kept."""
         return self.stopped_at is None
 
     def is_overdue(self, now: datetime) -> bool:

@@ -38,7 +38,9 @@ def pause_is_left(case: Case, actor: Actor) -> Refused | None:
     clock = ClockName.REVIEW if case.review_round else ClockName.ANSWER
     if sum(pause.clock is clock for pause in case.pauses) < PAUSES_ALLOWED:
         return None
-    return PauseSpent("The complainant has been asked once already; a second question would pause the clock twice. Telephone, and note what was said.")
+    return PauseSpent(
+        "The complainant has been asked once already, and the clock pauses only once. Telephone, and note what was said."
+    )
 
 
 def has_not_answered_before(case: Case, actor: Actor) -> Refused | None:
@@ -71,13 +73,17 @@ def is_within_authority(case: Case, actor: Actor) -> Refused | None:
 
 def every_issue_is_answered(case: Case, actor: Actor) -> Refused | None:
     """Refuse closing while an issue has no finding."""
-    return UnansweredIssue(f"{_issues(case.unanswered)} without a finding; answer it first.") if case.unanswered else None
+    return (
+        UnansweredIssue(f"{_issues(case.unanswered)} without a finding; answer it first.") if case.unanswered else None
+    )
 
 
 def every_issue_is_coded(case: Case, actor: Actor) -> Refused | None:
     """Refuse closing while an issue has no root cause."""
     if case.uncoded:
-        return UntaggedIssue(f"{_issues(case.uncoded)} without a root cause; tag the failure behind it, or say why there is none.")
+        return UntaggedIssue(
+            f"{_issues(case.uncoded)} without a root cause; tag the failure behind it, or say why there is none."
+        )
     return None
 
 
@@ -88,7 +94,11 @@ def every_issue_is_answered_once(case: Case, command: Command) -> Refused | None
     if (wrong := _not_issues_of(case, numbers)) is not None:
         return wrong
     left_out = tuple(issue.number for issue in case.issues if issue.number not in numbers)
-    return UnansweredIssue(f"{_issues(left_out)} without a finding; an answer speaks to every issue.") if left_out else None
+    return (
+        UnansweredIssue(f"{_issues(left_out)} without a finding; an answer speaks to every issue.")
+        if left_out
+        else None
+    )
 
 
 def tagged_issues_exist(case: Case, command: Command) -> Refused | None:
@@ -98,7 +108,7 @@ def tagged_issues_exist(case: Case, command: Command) -> Refused | None:
 
 
 def issues_are_numbered_in_order(case: Case, command: Command) -> Refused | None:
-    """Refuse a triage whose issues are not numbered 1, 2, 3, …"""
+    """Refuse a triage whose issues are not numbered 1, 2, 3 and so on."""
     assert command.action is Action.TRIAGE
     if [issue.number for issue in command.issues] == list(range(1, len(command.issues) + 1)):
         return None
@@ -125,14 +135,20 @@ def reviewer_is_another_person(case: Case, command: Command) -> Refused | None:
     """Refuse a review by one who answered before."""
     assert command.action is Action.REOPEN
     if command.reviewer is not None and command.reviewer in case.answered_by:
-        return SamePerson(f"{command.reviewer} answered this complaint before; choose a different person for the review.")
+        return SamePerson(
+            f"{command.reviewer} answered this complaint before; choose a different person for the review."
+        )
     return None
 
 
 def is_not_its_own_duplicate(case: Case, command: Command) -> Refused | None:
     """Refuse to call a case a duplicate of itself."""
     assert command.action is Action.MARK_DUPLICATE
-    return UnknownIssue("A complaint cannot be its own duplicate; name the other case.") if command.duplicate_of == case.id else None
+    return (
+        UnknownIssue("A complaint cannot be its own duplicate; name the other case.")
+        if command.duplicate_of == case.id
+        else None
+    )
 
 
 def deadline_is_not_noted(case: Case, command: Command) -> Refused | None:

@@ -15,7 +15,8 @@ in models/commands.py, what it does to the case in models/story.py, guards in mo
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Set as AbstractSet
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -180,7 +181,7 @@ def why_not(case: Case, action: Action, actor: Actor) -> Refused | None:
         transition = transition_of(case.state, action, actor.role)
     except Refused as refused:
         return refused
-    return next((refused for guard in transition.guards if (refused := guard(case, actor)) is not None), None)
+    return next((reason for guard in transition.guards if (reason := guard(case, actor)) is not None), None)
 
 
 def available(case: Case, actor: Actor) -> tuple[Action, ...]:
@@ -194,7 +195,9 @@ def refused(case: Case, actor: Actor) -> dict[Action, Refused]:
     return {action: reason for action in asked_for if (reason := why_not(case, action, actor)) is not None}
 
 
-def shortest_path(start: State, goal: State, *, of: Callable[[Transition], bool] = lambda _: True) -> tuple[Transition, ...]:
+def shortest_path(
+    start: State, goal: State, *, of: Callable[[Transition], bool] = lambda _: True
+) -> tuple[Transition, ...]:
     """Return the fewest transitions that lead from `start` to `goal`, by rows that satisfy `of`."""
     todo: deque[tuple[State, tuple[Transition, ...]]] = deque([(start, ())])
     seen = {start}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -37,13 +37,13 @@ class Amount(Message):
     authority: Code
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: object) -> bytes:
     """Return the one JSON spelling of a value of plain types: sorted keys, no spaces, UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def canonical_message(message: BaseModel) -> bytes:
-    """Return the one JSON spelling of a message; what is absent is left out, so that a new optional field changes nothing."""
+    """Return the one JSON spelling of a message; absent fields are left out, so a new one changes nothing."""
     return canonical(message.model_dump(mode="json", exclude_none=True))
 
 

@@ -98,7 +98,9 @@ class Intake:
         return canonical_message(self.receipt)
 
 
-def intake_of(submission: Submission, accepted_at: datetime, wrapping_key: bytes, case_id: UUID | None = None) -> Intake:
+def intake_of(
+    submission: Submission, accepted_at: datetime, wrapping_key: bytes, case_id: UUID | None = None
+) -> Intake:
     """Return what the record takes in; the case's id carries the date of receipt."""
     case_id = case_id or uuid7_at(submission.received_at or accepted_at)
     texts = {

@@ -27,7 +27,9 @@ def uuid7_at(moment_at: datetime, randomness: bytes | None = None) -> UUID:
     """Return a version 7 UUID (RFC 9562 §5.7) of `moment_at`, with ten random bytes given or drawn."""
     milliseconds = int(moment_at.timestamp() * 1000)
     rest = int.from_bytes(os.urandom(10) if randomness is None else randomness, "big")
-    value = (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | (rest >> 68 & 0xFFF) << 64 | 0b10 << 62 | rest & (2**62 - 1)
+    value = (
+        (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | (rest >> 68 & 0xFFF) << 64 | 0b10 << 62 | rest & (2**62 - 1)
+    )
     return UUID(int=value)
 
 

@@ -21,6 +21,7 @@ class Stage(StrEnum):
 
     @property
     def label(self) -> str:
+        """The word as people read it."""
         return self.value.replace("_", " ").capitalize()
 
 
@@ -41,14 +42,17 @@ class State(StrEnum):
 
     @property
     def stage(self) -> Stage:
+        """The stage that a user sees."""
         return _STAGE[self]
 
     @property
     def is_final(self) -> bool:
+        """Whether the case is closed, one way or another."""
         return self.stage is Stage.CLOSED
 
     @property
     def label(self) -> str:
+        """The word as people read it."""
         return self.value.replace("_", " ").capitalize()
 
 
@@ -94,6 +98,7 @@ class Action(StrEnum):
 
     @property
     def label(self) -> str:
+        """The word as people read it."""
         return self.value.replace("_", " ").capitalize()
 
 

@@ -37,7 +37,7 @@ ACCOUNTS = (
 )
 
 
-class NotHere(Exception):  # noqa: N818 - the sentence is for a person
+class NotHere(Exception):
     """Demonstration accounts are refused where anybody but this machine could use them."""
 
 

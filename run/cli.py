@@ -140,9 +140,7 @@ def migrate() -> None:
 
     settings = _settings("database_url")
     policy = _read_policy(settings.policy_folder)
-    bring_up_to_date(
-        settings.database_url, {settings.policy_folder: policy}, role_passwords(settings), now=now()
-    )
+    bring_up_to_date(settings.database_url, {settings.policy_folder: policy}, role_passwords(settings), now=now())
     _out.print(f"The database holds the newest schema, and the policy of {policy.agency.name} in force.")
 
 
@@ -224,7 +222,9 @@ def demo_accounts() -> None:
 @app.command()
 def analyze(
     agency: Annotated[str, typer.Option(help="The agency's slug; default: every agency.")] = "",
-    as_of: Annotated[str, typer.Option("--as-of", help="The last day that counts, YYYY-MM-DD; default: yesterday.")] = "",
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="The last day that counts, YYYY-MM-DD; default: yesterday.")
+    ] = "",
 ) -> None:
     """Look for recurring process failures now, or as of a past day; the same inputs give the same answer."""
     from run.analyzing import analyze as look  # noqa: PLC0415

@@ -21,5 +21,5 @@ def policy_files(folder: Path) -> dict[str, str]:
 def read_policy(folder: Path) -> Policy:
     """Return the policy of a folder, or raise PolicyFaults with every fault."""
     if not folder.is_dir():
-        raise PolicyFaults([Fault(file=str(folder), line=1, sentence="There is no such folder.")])
+        raise PolicyFaults((Fault(file=".", line=1, sentence="There is no such folder."),))
     return parse_policy(policy_files(folder))

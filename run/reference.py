@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import typer.main
 from rich.console import Console
 
+from api.app import described
 from models import lifecycle
 from models.lifecycle import TRANSITIONS, Transition
 from models.terms import Action, Role, Stage, State
@@ -80,10 +82,16 @@ def commands_page() -> str:
     )
 
 
+def interface_page() -> str:
+    """Return the description of the JSON interface, as clients and their generators read it."""
+    return json.dumps(described(), indent=2, ensure_ascii=False) + "\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "lifecycle.md": lifecycle_page,
     "settings.md": settings_page,
     "commands.md": commands_page,
+    "openapi.json": interface_page,
 }
 
 

@@ -35,7 +35,7 @@ def sign_in_for(settings: Settings, subjects: tuple[str, ...] = ()) -> Iterator[
         issuer = settings.oidc_issuer
         yield OidcSignIn(issuer, issuer, settings.oidc_client_id, settings.oidc_client_secret, key)
     elif settings.may_sign_anyone_in:
-        with _local_provider(subjects) as address:
+        with local_provider(subjects) as address:
             yield OidcSignIn(address, LOCAL_ISSUER, LOCAL_CLIENT, LOCAL_CLIENT, key)
     else:
         _log.warning("no sign-in provider is set (PUTRIGHT_OIDC_ISSUER); people cannot sign in, tokens work")
@@ -43,8 +43,11 @@ def sign_in_for(settings: Settings, subjects: tuple[str, ...] = ()) -> Iterator[
 
 
 @contextlib.contextmanager
-def _local_provider(subjects: tuple[str, ...]) -> Iterator[str]:
-    """Run the provider that signs anyone in, on a free port of this machine; give its address."""
+def local_provider(subjects: tuple[str, ...]) -> Iterator[str]:
+    """Run the provider that signs anyone in, on a free port of this machine; give its address.
+
+    Only `sign_in_for` decides whether it may.
+    """
     with warnings.catch_warnings():
         # It uses a part of Authlib that is on its way out; nothing of ours does.
         warnings.simplefilter("ignore", AuthlibDeprecationWarning)

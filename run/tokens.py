@@ -20,9 +20,7 @@ class NoSuchAccount(LookupError):
     """There is no active account of that name in that role."""
 
 
-def create_token(
-    settings: Settings, *, agency: str, name: str, role: str, label: str, days: int, now: datetime
-) -> str:
+def create_token(settings: Settings, *, agency: str, name: str, role: str, label: str, days: int, now: datetime) -> str:
     """Make a token for an account in one of its roles and return its clear text."""
     clear = PREFIX + secrets.token_urlsafe(32)
     engine = create_engine(settings.database_url)

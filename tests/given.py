@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from models import lifecycle
@@ -79,7 +80,9 @@ def a_text() -> ContentRef:
     return ContentRef(id=uuid4(), digest="ab" * 32)
 
 
-def a_receipt(*, received_at: datetime = MONDAY, agency: str = "riverbend", prefix: str = "RIV", **facts: object) -> Receipt:
+def a_receipt(
+    *, received_at: datetime = MONDAY, agency: str = "riverbend", prefix: str = "RIV", **facts: object
+) -> Receipt:
     """Return the facts of a complaint."""
     case_id: UUID = uuid7_at(received_at)
     known: dict[str, object] = {
@@ -100,11 +103,9 @@ def a_receipt(*, received_at: datetime = MONDAY, agency: str = "riverbend", pref
 def a_command(action: Action, case: Case, actor: Actor | None = None) -> Command:
     """Return a command that holds all it must, for any action."""
     numbers = [issue.number for issue in case.issues] or [1]
-    answers = tuple(
-        IssueAnswer(number=n, finding=Finding.UPHELD, remedies=(Remedy.APOLOGY,)) for n in numbers
-    )
+    answers = tuple(IssueAnswer(number=n, finding=Finding.UPHELD, remedies=(Remedy.APOLOGY,)) for n in numbers)
     cause = ProcessFailure(failure="HND3", contributing_cause="PRO", severity=2, harm=2, scope=Scope.ONE_PERSON)
-    who = {"actor": actor or default_actor(action), "key": a_key()}
+    who: dict[str, Any] = {"actor": actor or default_actor(action), "key": a_key()}
     receipt = case.receipt
     due_at = case.counted_from + timedelta(days=7)
     made: dict[Action, Command] = {

@@ -49,7 +49,7 @@ class LiveCase:
         except WorkflowUpdateFailedError as failed:
             kind = getattr(refusals, getattr(failed.cause, "type", "") or "", None)
             if kind is not None and issubclass(kind, Refused):
-                raise kind(failed.cause.message) from None  # type: ignore[union-attr]
+                raise kind(str(getattr(failed.cause, "message", ""))) from None
             raise
 
     async def case(self) -> Case:
@@ -135,9 +135,7 @@ async def client_of(server: TemporalServer, engine: AsyncEngine) -> Client:
 
 
 @pytest.fixture
-async def desk(
-    record: Record, worker_engine: AsyncEngine, temporal_server: TemporalServer
-) -> AsyncIterator[Desk]:
+async def desk(record: Record, worker_engine: AsyncEngine, temporal_server: TemporalServer) -> AsyncIterator[Desk]:
     skipper = TimeSkipper(await client_of(temporal_server, worker_engine))
     desk = Desk(record, worker_engine, skipper, task_queue=f"test-{uuid4().hex}")
     async with temporal_worker(desk.client, work_of(worker_engine), desk.task_queue):

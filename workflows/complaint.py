@@ -68,7 +68,7 @@ class ComplaintWorkflow:
         self.alarm_at = datetime.max.replace(tzinfo=UTC)
 
     @workflow.run
-    async def run(self, address: CaseAddress) -> State:
+    async def run(self, address: CaseAddress) -> State:  # noqa: ARG002 - Temporal repeats the arguments of the init
         """Live the complaint's life."""
         await self.load()
         while not self.is_over():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one way to begin: a complaint's workflow is started with agency and case id, and loads the rest from the record."""
+"""The one way to begin: a complaint's workflow is started with agency and case id, and loads the rest."""
 
 from __future__ import annotations
 

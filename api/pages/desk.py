@@ -135,7 +135,7 @@ async def take_in(
     except (Faults, Unprocessable) as wrong:
         errors = wrong.errors if isinstance(wrong, Faults) else errors_of(wrong)
         return await _desk(request, place, day, form.again(errors), status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    return to(f"/desk/{day.id}?taken={taken.receipt.case_id}#main")
+    return to(f"/desk/{day.id}?taken={taken.receipt.case_id}")
 
 
 async def _desk(request: Request, place: Place, day: Day, form: Form, *, status: int = HTTPStatus.OK) -> Response:

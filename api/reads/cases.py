@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, Select, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.reads.paging import Page, cursor_of, moment_and_id
@@ -59,7 +59,9 @@ class Filter:
     def told(self) -> dict[str, Any]:
         """Return what was asked for, as the audit of reads keeps it."""
         asked = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value if isinstance(value, int) else str(value) for name, value in asked.items() if value is not None}
+        return {
+            name: value if isinstance(value, int) else str(value) for name, value in asked.items() if value is not None
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +291,6 @@ async def _found(
     return Page(tuple(found), cursor_of("search", before, before_id))
 
 
-def _row(row: Any) -> CaseRow:
+def _row(row: Row[Any]) -> CaseRow:
     told = row._mapping  # noqa: SLF001  SQLAlchemy's public name for a row as a mapping
     return CaseRow(**{**told, "state": State(row.state), "stage": Stage(row.stage), "attention": tuple(row.attention)})

@@ -156,8 +156,7 @@ class Policies:
         if not rows:
             raise UnknownAgency(f"The agency '{agency}' has no policy here.")
         return tuple(
-            known.get(row.version)
-            or Version(row.version, row.effective_from, Policy.model_validate(read[row.version]))
+            known.get(row.version) or Version(row.version, row.effective_from, Policy.model_validate(read[row.version]))
             for row in rows
         )
 

@@ -33,8 +33,8 @@ _LIST = text(f"""
     WHERE (NOT :only_undecided OR d.decision IS NULL OR (d.decision = 'defer' AND d.defer_until <= :today))
       AND (CAST(:day AS date) IS NULL OR s.raised_on < :day OR (s.raised_on = :day AND s.id > :id))
     ORDER BY s.raised_on DESC, s.id LIMIT :limit
-""")  # noqa: S608  only our own constants are put in
-_ONE = text(f"SELECT {_FIELDS} {_NOW} WHERE s.id = :id")  # noqa: S608  only our own constants are put in
+""")
+_ONE = text(f"SELECT {_FIELDS} {_NOW} WHERE s.id = :id")
 _WEEKS = text("""
     SELECT as_of, observed, expected, threshold, p_value, q_value, window_weeks, sentences, evidence
     FROM signal_week WHERE signal_id = :id ORDER BY as_of DESC LIMIT 60

@@ -3,7 +3,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, DateTime, Double, FetchedValue, Integer, LargeBinary, SmallInteger, Table, Text, Uuid
+from sqlalchemy import (
+    Column,
+    Date,
+    DateTime,
+    Double,
+    FetchedValue,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from models.tables.base import METADATA

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Becomes another program that dies with its parent, under another account where asked.
 
-Run by path, with the standard library only: `python -I -S launch.py PARENT SIGNAL UID:GID|- NICENESS PROGRAM ARGUMENT…`.
+Run by path, standard library only: `python -I -S launch.py PARENT SIGNAL UID:GID|- NICENESS PROGRAM ARGUMENT…`.
 
 The kernel forgets the death signal when a process changes its account, so the account comes first; and a parent that
 died before the signal was asked for is seen by asking who the parent is afterwards. Where there is no such signal

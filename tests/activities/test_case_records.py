@@ -15,7 +15,7 @@ from models.case import Case
 from models.commands import SYSTEM, Note, SendReceipt
 from models.events import Event
 from models.story import apply
-from models.terms import State
+from models.terms import Action, State
 from tests.given import ANN, MONDAY, a_command, a_key, a_text
 from tests.record import Record, accepted, records_of
 
@@ -137,7 +137,7 @@ async def test_an_event_cannot_be_changed_or_deleted(
 async def test_a_whole_life_is_loaded_as_it_was_recorded(records: DatabaseCaseRecords, record: Record) -> None:
     case = await opened(records, await accepted(record))
     for action in ("triage", "acknowledge", "answer", "tag_root_cause", "close"):
-        event = lifecycle.decide(case, a_command(lifecycle.Action(action), case), MONDAY)
+        event = lifecycle.decide(case, a_command(Action(action), case), MONDAY)
         await records.record(batch_of(case, event))
         case = apply(case, event)
 

@@ -119,7 +119,7 @@ class Front:
             )
         return {"Authorization": f"Bearer {clear}"}
 
-    async def file(self, **fields: Any) -> dict[str, Any]:
+    async def file(self, **fields: object) -> dict[str, Any]:
         """File a complaint as the public does, and return its receipt."""
         body = {"agency": "riverbend", "narrative": "My form was lost.", "service": "benefits", "category": "too_slow"}
         answer = await self.client.post("/api/v1/complaints", json=body | fields, headers={"Idempotency-Key": a_key()})
@@ -127,18 +127,20 @@ class Front:
         told: dict[str, Any] = answer.json()
         return told
 
-    async def open_case(self, **fields: Any) -> dict[str, Any]:
+    async def open_case(self, **fields: object) -> dict[str, Any]:
         """File a complaint and have its case opened."""
         taken = await self.file(**fields)
         await self.actions.opened(fields.get("agency", "riverbend"), UUID(taken["id"]))
         return taken
 
-    async def act(self, case_id: str, headers: dict[str, str], key: str | None = None, **asked: Any) -> httpx.Response:
+    async def act(
+        self, case_id: str, headers: dict[str, str], key: str | None = None, **asked: object
+    ) -> httpx.Response:
         """Ask for something to be done."""
         keyed = headers | {"Idempotency-Key": key or a_key()}
         return await self.client.post(f"/api/v1/complaints/{case_id}/actions", json=asked, headers=keyed)
 
-    async def case_at(self, state: State, **fields: Any) -> dict[str, Any]:
+    async def case_at(self, state: State, **fields: object) -> dict[str, Any]:
         """Return a complaint that caseworkers have brought to that state."""
         taken = await self.open_case(**fields)
         worker = await self.token(Role.CASEWORKER, name="ann")

@@ -176,7 +176,9 @@ async def test_other_sites_cannot_act_in_a_signed_in_persons_name(
     front.client.cookies.update(await a_session(front))
     await sessions_moved(front, 5)
 
-    answer = await front.client.post("/api/v1/complaints", json={"narrative": "By phone.", "channel": "phone"}, headers=headers)
+    answer = await front.client.post(
+        "/api/v1/complaints", json={"narrative": "By phone.", "channel": "phone"}, headers=headers
+    )
 
     assert answer.status_code == status
 

@@ -83,7 +83,10 @@ async def test_what_is_refused_leaves_no_text_behind(front: Front) -> None:
 async def test_the_same_key_is_done_once_and_answered_alike_even_when_the_case_has_moved_on(front: Front) -> None:
     taken = await front.case_at(State.ANSWERED)
     ann = await front.token(Role.CASEWORKER, name="ann")
-    key, tag = a_key(), {"action": "tag_root_cause", "issues": [{"number": 1, "cause": {"kind": "none", "reason": "N1"}}]}
+    key, tag = (
+        a_key(),
+        {"action": "tag_root_cause", "issues": [{"number": 1, "cause": {"kind": "none", "reason": "N1"}}]},
+    )
     first = await front.act(taken["id"], ann, key, **tag)
     await front.act(taken["id"], ann, action="close")
 
@@ -150,7 +153,12 @@ async def test_an_asker_who_saw_an_older_case_is_told(front: Front) -> None:
 async def test_codes_are_those_of_the_cases_policy(front: Front) -> None:
     taken = await front.open_case()
     ann = await front.token(Role.CASEWORKER, name="ann")
-    wrong = {"issues": [{"number": 1, "service": "moon", "category": "HND1"}], "office": "mars", "team": "x", "owner": "y"}
+    wrong = {
+        "issues": [{"number": 1, "service": "moon", "category": "HND1"}],
+        "office": "mars",
+        "team": "x",
+        "owner": "y",
+    }
 
     answer = await front.act(taken["id"], ann, **(TRIAGE | wrong))
 
@@ -244,7 +252,9 @@ async def test_the_key_is_asked_for(front: Front) -> None:
     assert answer.json()["errors"][0]["field"] == "idempotency-key"
 
 
-@pytest.mark.parametrize("action", ["receive", "record_as_history", "send_receipt", "warn_of_deadline", "escalate", "moo"])
+@pytest.mark.parametrize(
+    "action", ["receive", "record_as_history", "send_receipt", "warn_of_deadline", "escalate", "moo"]
+)
 async def test_what_only_the_process_does_cannot_be_asked(front: Front, action: str) -> None:
     taken = await front.open_case()
     ann = await front.token(Role.CASEWORKER, name="ann")
@@ -259,7 +269,9 @@ async def test_every_look_at_a_case_is_noted(front: Front) -> None:
         await front.client.get(f"/api/v1/complaints{path}", headers=odo)
 
     async with front.owner.connect() as connection:
-        noted = (await connection.execute(text("SELECT actor, what, case_id, filter FROM audit_read ORDER BY id"))).all()
+        noted = (
+            await connection.execute(text("SELECT actor, what, case_id, filter FROM audit_read ORDER BY id"))
+        ).all()
     assert [(row.actor, row.what) for row in noted] == [("odo", what) for what in ("case", "events", "list", "search")]
     assert [str(row.case_id) for row in noted[:2]] == [taken["id"]] * 2
     assert noted[2].filter == {"team": "general", "order": "queue"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ PATH = "/api/v1/complaints"
 COMPLAINT = {"agency": "riverbend", "narrative": "My form was lost between two offices."}
 
 
-async def rows(front: Front, query: str, **values: Any) -> list[Any]:
+async def rows(front: Front, query: str, **values: object) -> list[Any]:
     async with front.owner.connect() as connection:
         return list((await connection.execute(text(query), values)).all())
 
@@ -77,7 +78,9 @@ async def test_a_staff_key_is_not_the_publics_key(front: Front) -> None:
     ivy = await front.token(Role.INTAKE)
 
     public = await front.client.post(PATH, json=COMPLAINT, headers=headers)
-    desk = await front.client.post(PATH, json=COMPLAINT | {"narrative": "By phone.", "channel": "phone"}, headers=headers | ivy)
+    desk = await front.client.post(
+        PATH, json=COMPLAINT | {"narrative": "By phone.", "channel": "phone"}, headers=headers | ivy
+    )
 
     assert (public.status_code, desk.status_code) == (201, 201)
 
@@ -154,7 +157,7 @@ async def test_lone_halves_of_characters_are_refused(front: Front) -> None:
 
 @pytest.mark.parametrize("says_its_length", [True, False])
 async def test_a_body_beyond_the_limit_is_not_taken(front: Front, says_its_length: bool) -> None:
-    async def pieces() -> Any:
+    async def pieces() -> AsyncIterator[bytes]:
         for _ in range(20):
             yield b" " * 100_000
 

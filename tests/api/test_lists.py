@@ -16,7 +16,7 @@ from tests.api.conftest import NOW, Front
 PATH = "/api/v1/complaints"
 
 
-async def everything(front: Front, headers: dict[str, str], **query: Any) -> list[str]:
+async def everything(front: Front, headers: dict[str, str], **query: object) -> list[str]:
     """Walk all pages of a list and return the references in their order."""
     found: list[str] = []
     cursor = None
@@ -53,7 +53,9 @@ async def spread(front: Front, count: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 50])
-@pytest.mark.parametrize("query", [{"sort": "queue"}, {"sort": "newest"}, {"q": "heating"}, {"q": "heating", "state": "in_triage"}])
+@pytest.mark.parametrize(
+    "query", [{"sort": "queue"}, {"sort": "newest"}, {"q": "heating"}, {"q": "heating", "state": "in_triage"}]
+)
 async def test_pages_of_any_length_hold_every_case_once_in_one_order(
     front: Front, ann: dict[str, str], limit: int, query: dict[str, Any]
 ) -> None:
@@ -69,7 +71,7 @@ async def test_pages_of_any_length_hold_every_case_once_in_one_order(
 async def test_filters_narrow_a_list(front: Front, ann: dict[str, str]) -> None:
     waiting, closed = await front.case_at(State.IN_TRIAGE), await front.case_at(State.CLOSED)
 
-    async def found(**query: Any) -> list[str]:
+    async def found(**query: object) -> list[str]:
         return await everything(front, ann, **query)
 
     assert await found(sort="newest") == [closed["reference"], waiting["reference"]]
@@ -98,7 +100,9 @@ async def test_a_reference_finds_its_case_however_it_is_typed(front: Front, ann:
     assert await everything(front, ann, q=taken["reference"].lower().replace("-", " ")) == [taken["reference"]]
 
 
-@pytest.mark.parametrize("query", ["cursor=x", "cursor=WyJhIl0", "limit=0", "limit=201", "q=a%00b", "sort=oldest", "state=moo"])
+@pytest.mark.parametrize(
+    "query", ["cursor=x", "cursor=WyJhIl0", "limit=0", "limit=201", "q=a%00b", "sort=oldest", "state=moo"]
+)
 async def test_what_a_list_does_not_know_is_refused_by_field(front: Front, ann: dict[str, str], query: str) -> None:
     answer = await front.client.get(f"{PATH}?{query}", headers=ann)
 

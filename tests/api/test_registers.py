@@ -20,7 +20,7 @@ FAILURE = {
 }  # fmt: skip
 
 
-async def a_signal(front: Front, agency: str = "riverbend", **changed: Any) -> UUID:
+async def a_signal(front: Front, agency: str = "riverbend", **changed: object) -> UUID:
     """Write a signal as the weekly look writes it."""
     told = {
         "id": uuid4(), "agency": agency, "measure": "cause", "code": "HND3", "family": "HND", "service": "benefits",
@@ -46,7 +46,9 @@ async def a_signal(front: Front, agency: str = "riverbend", **changed: Any) -> U
     return told["id"]
 
 
-async def decide(front: Front, signal_id: UUID, headers: dict[str, str], key: str | None = None, **asked: Any) -> Any:
+async def decide(
+    front: Front, signal_id: UUID, headers: dict[str, str], key: str | None = None, **asked: object
+) -> Any:
     keyed = headers | {"Idempotency-Key": key or a_key()}
     return await front.client.post(f"/api/v1/signals/{signal_id}/decisions", json=asked, headers=keyed)
 
@@ -152,14 +154,22 @@ async def test_a_look_can_be_asked_for_now_and_for_a_past_day(front: Front) -> N
 
 async def test_a_day_is_planned_once_per_key(front: Front) -> None:
     leo = await front.token(Role.LIAISON, name="leo")
-    day = {"name": "Northgate Day", "place": "Library", "held_on": "2026-04-18", "office": "northgate", "roster": ["leo"]}
+    day = {
+        "name": "Northgate Day",
+        "place": "Library",
+        "held_on": "2026-04-18",
+        "office": "northgate",
+        "roster": ["leo"],
+    }
     keyed = leo | {"Idempotency-Key": a_key()}
     path = "/api/v1/problem-solving-days"
 
     first = await front.client.post(path, json=day, headers=keyed)
     again = await front.client.post(path, json=day, headers=keyed)
     other = await front.client.post(path, json=day | {"place": "Hall"}, headers=keyed)
-    wrong = await front.client.post(path, json=day | {"office": "x", "roster": ["y"]}, headers=leo | {"Idempotency-Key": a_key()})
+    wrong = await front.client.post(
+        path, json=day | {"office": "x", "roster": ["y"]}, headers=leo | {"Idempotency-Key": a_key()}
+    )
 
     assert (first.status_code, again.status_code, other.status_code) == (201, 201, 409)
     assert first.json() == again.json()
@@ -175,7 +185,9 @@ async def test_the_workload_is_the_sum_of_the_queues_folded_or_not(front: Front)
     await front.case_at(State.CLOSED)
     before = (await front.client.get("/api/v1/workload", headers=sue)).json()
     async with front.owner.begin() as connection:
-        await connection.execute(text("INSERT INTO queue_total SELECT agency, queue, sum(change) FROM queue_delta GROUP BY 1, 2"))
+        await connection.execute(
+            text("INSERT INTO queue_total SELECT agency, queue, sum(change) FROM queue_delta GROUP BY 1, 2")
+        )
         await connection.execute(text("INSERT INTO fold_mark VALUES ('riverbend', 'queue', pg_current_xact_id())"))
 
     after = (await front.client.get("/api/v1/workload", headers=sue)).json()

@@ -17,7 +17,7 @@ async def track(front: Front, taken: dict[str, Any], **changed: str) -> httpx.Re
     return await front.client.post("/api/v1/track", json=shown)
 
 
-async def ask(front: Front, taken: dict[str, Any], **asked: Any) -> httpx.Response:
+async def ask(front: Front, taken: dict[str, Any], **asked: object) -> httpx.Response:
     body = {"reference": taken["reference"], "secret": taken["secret"], "asked": asked}
     return await front.client.post("/api/v1/track/actions", json=body, headers={"Idempotency-Key": a_key()})
 

@@ -245,6 +245,7 @@ def test_a_walk_in_is_taken_in_and_solved_on_the_spot(product: Product, signed_i
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Give the person these two")).to_be_visible()
     expect(page.get_by_label("What went wrong?")).to_have_value("")
+    expect(page.get_by_label("What went wrong?")).to_be_focused()
 
     page.get_by_role("link", name="Resolve on the spot").click()
     page.get_by_label("We found it").select_option("upheld")

@@ -47,7 +47,9 @@ async def work(settings: dict[str, str]) -> None:
     )
     records = DyingRecords(engine, Policies(), mail_domain="example.gov", clock=now)
     records.dies_after = settings["dies_after"]
-    async with temporal_worker(client, Work(records=records, root_causes=DatabaseRootCauses(engine, Policies())), settings["task_queue"]):
+    async with temporal_worker(
+        client, Work(records=records, root_causes=DatabaseRootCauses(engine, Policies())), settings["task_queue"]
+    ):
         print("working", flush=True)
         await asyncio.Event().wait()
 

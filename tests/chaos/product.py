@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx
 import psycopg
@@ -23,9 +23,10 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from run.embedded.temporal import free_port
+from run.embedded.temporary import temporary_folder
 from run.settings import API_ROLE, PROJECT_FOLDER, WORKER_ROLE, Settings
 from run.tokens import create_token
-from tests.servers import PostgresServer, TemporalServer, embedded_postgres, temporal_dev_server, temporary_folder
+from tests.servers import PostgresServer, TemporalServer, embedded_postgres, temporal_dev_server
 
 STAFF = (
     ("ann", "Ann Alvarez", ["caseworker"]),
@@ -114,10 +115,10 @@ class Product:
             time.sleep(0.2)
         raise TimeoutError((self.folder / "api.log").read_text()[-4000:])
 
-    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    def rows(self, query: LiteralString, *parameters: Any) -> list[tuple[Any, ...]]:
         """Ask the record, as the superuser."""
         with psycopg.connect(self.postgres.dsn()) as connection:
-            return connection.execute(query, parameters).fetchall()  # type: ignore[call-overload]
+            return connection.execute(query, parameters).fetchall()
 
     def stop(self) -> None:
         """Stop worker and API."""

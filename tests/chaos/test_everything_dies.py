@@ -84,16 +84,16 @@ async def one_life(product: Product, client: httpx.AsyncClient, story: Story) ->
         "category": "too_slow",
         "contact": {"name": "Pat Doe", "email": f"{key}@example.org"},
     }
-    filed = await insist(
-        story, lambda: client.post("/api/v1/complaints", json=body, headers={"Idempotency-Key": key})
-    )
+    filed = await insist(story, lambda: client.post("/api/v1/complaints", json=body, headers={"Idempotency-Key": key}))
     assert filed.status_code in {200, 201}, filed.text
     case_id = story.acknowledged[key] = filed.json()["id"]
     headers = {"Authorization": f"Bearer {product.tokens['ann']}"}
     for action, fields in steps():
         step_key = f"{key}-{action}"
 
-        async def ask(action: str = action, fields: dict[str, Any] = fields, step_key: str = step_key) -> httpx.Response:
+        async def ask(
+            action: str = action, fields: dict[str, Any] = fields, step_key: str = step_key
+        ) -> httpx.Response:
             return await client.post(
                 f"/api/v1/complaints/{case_id}/actions",
                 json={"action": action, **fields},
@@ -119,7 +119,10 @@ async def trouble(product: Product, rng: random.Random, *, kills: int, over: asy
         await asyncio.sleep(rng.uniform(1.5, 4.0))
         if over.is_set():
             return
-        await asyncio.to_thread(product.lose_temporals_store if part == "store" else lambda part=part: product.kill(part))
+        if part == "store":
+            await asyncio.to_thread(product.lose_temporals_store)
+        else:
+            await asyncio.to_thread(product.kill, part)
 
 
 async def live_through(product: Product, *, complaints: int, kills: int, seed: int) -> Story:

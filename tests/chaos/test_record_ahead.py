@@ -99,9 +99,7 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(
-    record: Record, worker_engine: AsyncEngine, own_temporal: TemporalServer
-) -> AsyncIterator[Scene]:
+async def scene(record: Record, worker_engine: AsyncEngine, own_temporal: TemporalServer) -> AsyncIterator[Scene]:
     client = await client_of(own_temporal, worker_engine)
     now = datetime.now(UTC)
     address = await accepted(record, received_at=now, received_on=now.date())

@@ -54,7 +54,7 @@ async def keeping_house(desk: Desk, database: Database, home: Path) -> AsyncIter
 
 async def until(engine: AsyncEngine, query: str, expected: object) -> None:
     async with asyncio.timeout(60):
-        while await scalar(engine, query) != expected:  # noqa: ASYNC110 - the database tells nobody
+        while await scalar(engine, query) != expected:
             await asyncio.sleep(0.05)
 
 

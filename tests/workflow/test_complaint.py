@@ -12,9 +12,8 @@ from models.commands import Answer, Close, Note
 from models.refusals import KeyReused, Refused, WrongState
 from models.terms import Action, ClockName, State
 from tests.given import ANN, BEN, COMPLAINANT, SUE, a_command, a_key, a_text
-from tests.record import accepted
 from tests.live import Desk, LiveCase
-from workflows.complaint import ComplaintWorkflow
+from tests.record import accepted
 from workflows.starting import start_case, was_eager
 
 
@@ -140,7 +139,9 @@ async def test_a_question_to_the_complainant_stops_the_answers_clock(desk: Desk)
 
 async def test_a_closed_case_can_be_reopened_and_its_workflow_ends_after_the_review_window(desk: Desk) -> None:
     live = await desk.a_case()
-    await led(live, Action.TRIAGE, Action.ACKNOWLEDGE, Action.ANSWER, Action.TAG_ROOT_CAUSE, Action.CLOSE, Action.REOPEN)
+    await led(
+        live, Action.TRIAGE, Action.ACKNOWLEDGE, Action.ANSWER, Action.TAG_ROOT_CAUSE, Action.CLOSE, Action.REOPEN
+    )
     case = await live.case()
     assert case.review_round == 1
     with pytest.raises(Refused, match="different person"):

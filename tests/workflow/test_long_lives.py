@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -37,8 +37,8 @@ def hasty_temporal() -> Iterator[TemporalServer]:
 
 
 @pytest.fixture
-async def client(hasty_temporal: TemporalServer, worker_engine: AsyncEngine) -> AsyncIterator[Client]:
-    yield await client_of(hasty_temporal, worker_engine)
+async def client(hasty_temporal: TemporalServer, worker_engine: AsyncEngine) -> Client:
+    return await client_of(hasty_temporal, worker_engine)
 
 
 async def patient(handle: WorkflowHandle[ComplaintWorkflow, State], note: Note) -> Answer:

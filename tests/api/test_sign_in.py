@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing in with a real provider: code flow, PKCE, a session; and what goes wrong with it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from api.app import create_app
+from api.sign_in import OidcSignIn
+from models.terms import Role
+from run.accounts import NotHere, seed_accounts, write_accounts
+from run.settings import Settings
+from run.sign_in import LOCAL_ISSUER, local_provider
+from tests.api.conftest import NOW, Front
+from tests.databases import Database
+from tests.given import a_policy
+
+BASE = "http://127.0.0.1:8000"
+
+
+@pytest.fixture
+async def browser(front: Front, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser in front of an installation whose local provider is on."""
+    write_accounts(database.owner_url, a_policy().agency)
+    with local_provider(("ann",)) as address:
+        provider = OidcSignIn(address, LOCAL_ISSUER, "putright", "putright", b"k" * 32)
+        app = create_app(dataclasses.replace(front.services, sign_in=provider))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE) as client:
+            yield client
+
+
+async def vouched_for(browser: httpx.AsyncClient, subject: str, going_to: str = "") -> str:
+    """Go to the provider and say who one is; return where it sends the browser back to."""
+    begun = await browser.get("/sign-in/start", params={"going_to": going_to})
+    assert begun.status_code == 302
+    query = parse_qs(urlsplit(begun.headers["location"]).query)
+    assert query["code_challenge_method"] == ["S256"]
+    async with httpx.AsyncClient() as elsewhere:
+        answer = await elsewhere.post(begun.headers["location"], data={"sub": subject})
+    assert answer.status_code == 302
+    return answer.headers["location"]
+
+
+async def fresh(front: Front) -> None:
+    """Bring sessions to the tests' moment; the database's clock is that of the machine."""
+    async with front.owner.begin() as connection:
+        await connection.execute(text("UPDATE browser_session SET started_at = :at, last_seen_at = :at"), {"at": NOW})
+
+
+async def test_who_is_vouched_for_goes_on_where_they_were_going(front: Front, browser: httpx.AsyncClient) -> None:
+    back = await browser.get(await vouched_for(browser, "ann", "/queue?stage=triage"))
+    await fresh(front)
+
+    assert back.status_code == 303
+    assert back.headers["location"] == "/queue?stage=triage"
+    cookie = next(header for header in back.headers.get_list("set-cookie") if header.startswith("sid="))
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert (await browser.get("/api/v1/complaints")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"]
+)
+async def test_nobody_is_sent_to_another_site(browser: httpx.AsyncClient, address: str) -> None:
+    back = await browser.get(await vouched_for(browser, "ann", address))
+
+    assert back.headers["location"] == "/work"
+
+
+async def test_a_stranger_has_no_account(browser: httpx.AsyncClient) -> None:
+    back = await browser.get(await vouched_for(browser, "mallory"))
+
+    assert back.status_code == 403
+    assert "sid" not in browser.cookies
+
+
+async def test_an_answer_that_was_not_asked_for_here_is_refused(browser: httpx.AsyncClient) -> None:
+    address = await vouched_for(browser, "ann")
+    browser.cookies.clear()
+
+    assert (await browser.get(address)).status_code == 403
+
+
+async def test_a_sign_in_cannot_be_finished_with_anothers_state(browser: httpx.AsyncClient) -> None:
+    address = await vouched_for(browser, "ann")
+    await browser.get("/sign-in/start")
+
+    assert (await browser.get(address)).status_code == 403
+
+
+async def test_signing_out_ends_the_session_itself(front: Front, browser: httpx.AsyncClient) -> None:
+    await browser.get(await vouched_for(browser, "ann"))
+    await fresh(front)
+    kept = dict(browser.cookies)
+
+    out = await browser.post("/sign-out", headers={"Sec-Fetch-Site": "same-origin"})
+    browser.cookies.update(kept)
+
+    assert out.status_code == 303
+    assert (await browser.get("/api/v1/complaints")).status_code == 401
+
+
+async def test_a_role_is_a_session_of_its_own(front: Front, browser: httpx.AsyncClient) -> None:
+    await browser.get(await vouched_for(browser, "sue"))
+    await fresh(front)
+    assert (await browser.get("/api/v1/workload")).status_code == 200
+
+    changed = await browser.post("/role", data={"role": "caseworker"}, headers={"Sec-Fetch-Site": "same-origin"})
+    await fresh(front)
+
+    assert changed.status_code == 303
+    assert (await browser.get("/api/v1/workload")).status_code == 403
+    refused = await browser.post("/role", data={"role": "auditor"}, headers={"Sec-Fetch-Site": "same-origin"})
+    assert refused.status_code == 403
+    async with front.owner.connect() as connection:
+        left = list(await connection.scalars(text("SELECT role FROM browser_session WHERE ended_at IS NULL")))
+    assert left == [Role.CASEWORKER]
+
+
+def test_demonstration_accounts_are_refused_where_others_could_use_them(database: Database) -> None:
+    external = Settings(database_url=database.owner_url)
+
+    with pytest.raises(NotHere):
+        seed_accounts(external)
