@@ -138,7 +138,8 @@ def faults_of(errors: Iterable[Any]) -> list[FieldFault]:
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Have every expected error of the interface answered as a problem."""
-    for kind in (Problem, *_TOLD_AS):
+    app.add_exception_handler(Problem, _answer)
+    for kind in _TOLD_AS:
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(Exception, _unexpected)
 

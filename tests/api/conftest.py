@@ -130,7 +130,7 @@ class Front:
     async def open_case(self, **fields: object) -> dict[str, Any]:
         """File a complaint and have its case opened."""
         taken = await self.file(**fields)
-        await self.actions.opened(fields.get("agency", "riverbend"), UUID(taken["id"]))
+        await self.actions.opened(str(fields.get("agency", "riverbend")), UUID(taken["id"]))
         return taken
 
     async def act(

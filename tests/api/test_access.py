@@ -58,19 +58,22 @@ async def test_each_interface_route_lets_its_own_roles_in_and_nobody_else(front:
     case = await front.case_at(State.IN_RESOLUTION)
     tokens = {role: await front.token(role) for role in sorted(STAFF_ROLES)}
     walked = 0
-    for route in (found for found in routes(front.app) if found.path and found.path.startswith("/api/")):
+    for route in routes(front.app):
+        template = route.path or ""
+        if not template.startswith("/api/"):
+            continue
         (door,) = doors(route.dependant)
         if isinstance(door, Public):
             continue
-        path = route.path.format(case_id=case["id"], signal_id=uuid4(), day_id=uuid4())
+        path = template.format(case_id=case["id"], signal_id=uuid4(), day_id=uuid4())
         (method,) = route.methods or set()
         for role, token in tokens.items():
             keyed = token | {"Idempotency-Key": a_key()}
-            answer = await front.client.request(method, path, headers=keyed, json=BODIES.get(route.path))
+            answer = await front.client.request(method, path, headers=keyed, json=BODIES.get(template))
             assert (answer.status_code == 403) == (role not in door.roles), (method, path, role, answer.text)
             assert answer.status_code not in {401, 500}, (method, path, role, answer.text)
             walked += 1
-        assert (await front.client.request(method, path, json=BODIES.get(route.path))).status_code == 401
+        assert (await front.client.request(method, path, json=BODIES.get(template))).status_code == 401
     assert walked > 60
 
 

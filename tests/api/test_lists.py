@@ -16,7 +16,7 @@ from tests.api.conftest import NOW, Front
 PATH = "/api/v1/complaints"
 
 
-async def everything(front: Front, headers: dict[str, str], **query: object) -> list[str]:
+async def everything(front: Front, headers: dict[str, str], **query: str | int) -> list[str]:
     """Walk all pages of a list and return the references in their order."""
     found: list[str] = []
     cursor = None
@@ -71,7 +71,7 @@ async def test_pages_of_any_length_hold_every_case_once_in_one_order(
 async def test_filters_narrow_a_list(front: Front, ann: dict[str, str]) -> None:
     waiting, closed = await front.case_at(State.IN_TRIAGE), await front.case_at(State.CLOSED)
 
-    async def found(**query: object) -> list[str]:
+    async def found(**query: str | int) -> list[str]:
         return await everything(front, ann, **query)
 
     assert await found(sort="newest") == [closed["reference"], waiting["reference"]]
