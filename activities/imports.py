@@ -145,7 +145,7 @@ class Imports:
         outcome = Outcome()
         keyed = self._unlike_each_other([self._keyed(numbered) for numbered in rows], outcome)
         held = await self._writer.held(self._agency.slug, [item.submission.key for item in keyed])
-        new = keyed
+        new = [item for item in keyed if not self._is_held(item, held, outcome)]
         history = [item for item in new if self._as_history and not item.row.is_open]
         live = [item for item in new if not (self._as_history and not item.row.is_open)]
         await self._write_history(history, outcome, now)

@@ -22,6 +22,8 @@ LOOK_EVERY = timedelta(seconds=2)
 RETRY_AFTER = timedelta(seconds=5)
 RUSH_PER_SECOND = 40
 """With more receipts than this coming in, intake needs the machine: the relay goes on with one at a time."""
+RUSH_PAUSE = timedelta(milliseconds=500)
+"""And rests before each: nobody waits for it, their receipts are durable."""
 _log = logging.getLogger(__name__)
 
 
@@ -59,6 +61,8 @@ class Relay:
         """Start the workflows of some pending receipts; return how many were claimed."""
         now = self._clock()
         rush = await self._queue.arrivals(now - timedelta(seconds=1), RUSH_PER_SECOND) >= RUSH_PER_SECOND
+        if rush:
+            await asyncio.sleep(RUSH_PAUSE.total_seconds())
         claimed = await self._queue.claim(1 if rush else self._in_flight, now)
         started = await asyncio.gather(*(self._start(item) for item in claimed))
         if done := [item.id for item, is_started in zip(claimed, started, strict=True) if is_started]:

@@ -310,7 +310,7 @@ async def test_the_agency_must_be_named_where_there_are_several(desk: Desk) -> N
 
 
 async def test_an_unknown_map_is_refused_with_those_that_are_known(desk: Desk) -> None:
-    with pytest.raises(ImportImpossible, match="built-in: cfpb"):
+    with pytest.raises(ImportImpossible, match="built-in: cfpb, nyc311"):
         await import_file(desk.settings, desk.a_file([a_row(1)]), "no-such-map")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -16,7 +17,7 @@ from api.sign_in import OidcSignIn
 from models.terms import Role
 from run.accounts import NotHere, seed_accounts, write_accounts
 from run.settings import Settings
-from run.sign_in import LOCAL_ISSUER, local_provider
+from run.sign_in import LOCAL_ISSUER, local_provider, sign_in_for
 from tests.api.conftest import NOW, Front
 from tests.databases import Database
 from tests.given import a_policy
@@ -129,3 +130,14 @@ def test_demonstration_accounts_are_refused_where_others_could_use_them(database
 
     with pytest.raises(NotHere):
         seed_accounts(external)
+
+
+def test_the_provider_that_believes_anybody_stays_off_where_servers_are_external(
+    database: Database, tmp_path: Path
+) -> None:
+    key_file = tmp_path / "master.key"
+    key_file.write_text("ab" * 32 + "\n")
+    told = Settings(database_url=database.owner_url, master_key_file=key_file).with_embedded_addresses()
+
+    with sign_in_for(told, ("ann",)) as provider:
+        assert provider is None
