@@ -22,7 +22,7 @@ from activities import read_model
 from activities.database import transaction
 from activities.interface import Batch, CaseAddress, CaseRecords, Loaded, Recorded
 from activities.policies import Policies
-from models.aggregates import cells_of, changes, queues_of
+from models.aggregates import cells_of, changes, happened_at, queues_of
 from models.case import Case, new_case
 from models.clocks import Rules
 from models.commands import SYSTEM, Receipt, Receive
@@ -132,7 +132,7 @@ class DatabaseCaseRecords(CaseRecords):
             rows.append(event_row(case.agency, event, canonical, last_hash))
             letters += [self._letter_row(event, case, letter) for letter in letters_of(event, case)]
             content_ids += read_model.content_ids(event)
-            cells += read_model.cell_rows(case, changes(cells_of(before), cells_of(case)), event.at)
+            cells += read_model.cell_rows(case, changes(cells_of(before), cells_of(case)), happened_at(event, case))
         queues = changes(Counter(queues_of(known.case)), Counter(queues_of(case)))
         parameters = {
             "agency": case.agency,

@@ -24,7 +24,7 @@ from activities.case_records import event_row
 from activities.database import transaction
 from activities.loading import Loading, Values, driver_of
 from activities.policies import Policies
-from models.aggregates import cells_of, changes, queues_of
+from models.aggregates import cells_of, changes, happened_at, queues_of
 from models.case import Case, new_case
 from models.clocks import Rules, clocks_of
 from models.events import GENESIS_HASH, Event, chained
@@ -34,7 +34,6 @@ from models.story import apply
 from models.tables.aggregates import cell_delta, queue_delta
 from models.tables.cases import case_clock, case_event, case_file, case_issue, case_tag
 from models.tables.receipts import case_key, content, receipt, receipt_pending
-from models.terms import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +166,8 @@ def _lived(story: Story) -> _Lived:
         last_hash = chained(last_hash, canonical)
         events.append(event_row(case.agency, event, canonical, last_hash))
         differences = changes(cells_of(before), cells_of(case))
-        cells += read_model.cell_rows(case, differences, _happened_at(event, case))
+        cells += read_model.cell_rows(case, differences, happened_at(event, case))
     return _Lived(case, coded, last_hash, events, cells)
-
-
-def _happened_at(event: Event, case: Case) -> datetime:
-    """Return when a count changed: for a case closed elsewhere when it came in, so that past weeks can be looked at."""
-    return case.counted_from if event.command.action is Action.RECORD_AS_HISTORY else event.at
 
 
 class _Rows:

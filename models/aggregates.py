@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, TypeVar
 
 from models.case import Case
 from models.commands import ProcessFailure
-from models.terms import ClockName, State
+from models.events import Event
+from models.terms import Action, ClockName, State
 
 T = TypeVar("T")
 ON_THE_SPOT = timedelta(hours=12)
@@ -34,6 +35,14 @@ class Cell:
     channel: str
     week: date
     """The Monday of the week of receipt, in the agency's time zone."""
+
+
+def happened_at(event: Event, case: Case) -> datetime:
+    """Return when an event's counts changed: at receipt for what an import brings, so that past weeks can be seen."""
+    is_brought = event.command.action is Action.RECORD_AS_HISTORY or (
+        case.receipt.is_imported and event.command.action is Action.RECEIVE
+    )
+    return case.counted_from if is_brought else event.at
 
 
 def monday_of(day: date) -> date:

@@ -39,7 +39,7 @@ def pause_is_left(case: Case, actor: Actor) -> Refused | None:
     if sum(pause.clock is clock for pause in case.pauses) < PAUSES_ALLOWED:
         return None
     return PauseSpent(
-        "The complainant has been asked once already, and the clock pauses only once. Telephone, and note what was said."
+        "The complainant has been asked once already, and the clock pauses only once. Telephone, and note the reply."
     )
 
 

@@ -179,14 +179,16 @@ def import_(
     limit: Annotated[int | None, typer.Option(help="Read no more rows than this.", min=1)] = None,
 ) -> None:
     """Take in complaints from a file, each once, however often it is run."""
-    from run.importing import import_file  # noqa: PLC0415
+    from run.importing import ImportImpossible, import_file  # noqa: PLC0415
 
     settings = _settings("worker_database_url")
-    outcome = asyncio.run(
-        import_file(
-            settings, file, column_map, agency=agency, as_history=as_history, rejects=rejects, limit=limit, console=_err
-        )
+    importing = import_file(
+        settings, file, column_map, agency=agency, as_history=as_history, rejects=rejects, limit=limit, console=_err
     )
+    try:
+        outcome = asyncio.run(importing)
+    except ImportImpossible as problem:
+        raise _fail(str(problem), WRONG_USE) from problem
     for line in outcome.lines():
         _out.print(line)
     if outcome.rejected:
@@ -200,11 +202,15 @@ def demo_load(
 ) -> None:
     """Load three years of made-up complaints, a planted process failure, and a Problem Solving Day."""
     from run.composition import now  # noqa: PLC0415
-    from run.demo import load_demo  # noqa: PLC0415
+    from run.demo import NoDemonstration, load_demo  # noqa: PLC0415
 
     settings = _settings("database_url", "worker_database_url")
     day = _day(today) if today else None
-    for line in asyncio.run(load_demo(settings, seed=seed, today=day, now=now())):
+    try:
+        lines = asyncio.run(load_demo(settings, seed=seed, today=day, now=now()))
+    except NoDemonstration as problem:
+        raise _fail(str(problem), WRONG_USE) from problem
+    for line in lines:
         _out.print(line)
 
 

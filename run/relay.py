@@ -17,7 +17,7 @@ from models.case_keys import KeyDestroyed
 from run.reach import OUT_OF_REACH
 from workflows.starting import start_case
 
-LOOK_EVERY = timedelta(seconds=2)
+LOOK_EVERY = timedelta(seconds=1)
 """How long the relay sleeps when nobody wakes it; NOTIFY wakes it at once."""
 RETRY_AFTER = timedelta(seconds=5)
 RUSH_PER_SECOND = 40

@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from models.refusals import KeyReused, Refused
     from models.story import apply, fold
     from models.terms import State
-    from workflows.options import RECORD_WITHIN, UNTIL_RECORDED
+    from workflows.options import LISTENS_AT_LEAST, RECORD_WITHIN, UNTIL_RECORDED
 
 RECEIPT_KEY = "send-receipt"
 
@@ -71,14 +71,13 @@ class ComplaintWorkflow:
     async def run(self, address: CaseAddress) -> State:  # noqa: ARG002 - Temporal repeats the arguments of the init
         """Live the complaint's life."""
         await self.load()
-        while not self.is_over():
+        while not (self.is_over() and await self.is_quiet()):
             if self.pending:
                 await self.record_pending()
             elif workflow.info().is_continue_as_new_suggested():
                 await self.continue_as_new_if_quiet()
             else:
                 await self.wait_for_work_or_alarm()
-        await workflow.wait_condition(workflow.all_handlers_finished)
         return self.the_case.state
 
     @workflow.update
@@ -179,7 +178,7 @@ class ComplaintWorkflow:
     async def wait_for_work_or_alarm(self) -> None:
         """Sleep until somebody asks for something, or the next warning, missed deadline or end is there."""
         moment = next_moment(self.the_case, self.rules)
-        until = moment.at if moment else review_until(self.the_case, self.rules)
+        until = moment.at if moment else self.ends_at()
         if moment is not None and moment.at <= self.now():
             self.decide_and_apply(moment.command)
             return
@@ -203,13 +202,25 @@ class ComplaintWorkflow:
 
     def is_over(self) -> bool:
         """Return whether nothing more can come: the case is closed, and the time for a review is past."""
-        if self.pending or not self.the_case.state.is_final:
-            return False
-        until = review_until(self.the_case, self.rules)
-        return until is None or until <= workflow.now()
+        ends_at = self.ends_at()
+        return not self.pending and ends_at is not None and ends_at <= workflow.now()
+
+    def ends_at(self) -> datetime | None:
+        """Return when a closed case's workflow ends; None while the case is open.
+
+        One that is started for a case long closed was started because somebody asks: they are waited for.
+        """
+        if not self.the_case.state.is_final:
+            return None
+        listened_until = workflow.info().start_time + LISTENS_AT_LEAST
+        return max(review_until(self.the_case, self.rules) or listened_until, listened_until)
+
+    async def is_quiet(self) -> bool:
+        """Return whether everybody has an answer; who asked while the case was being loaded is heard first."""
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or bool(self.pending))
+        return not self.pending
 
     async def continue_as_new_if_quiet(self) -> None:
         """Go on with a fresh history; everything is in the record, so nothing but the address is carried over."""
-        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or bool(self.pending))
-        if not self.pending:
+        if await self.is_quiet():
             workflow.continue_as_new(self.address)

@@ -13,6 +13,8 @@ UNTIL_RECORDED = RetryPolicy(
     initial_interval=timedelta(milliseconds=100), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
 )
 """For ever: an accepted command is recorded, however long PostgreSQL is away."""
+LISTENS_AT_LEAST = timedelta(minutes=1)
+"""How long a workflow waits for whoever had it started, though its case is closed and the time for a review past."""
 ANALYSE_WITHIN = timedelta(minutes=30)
 ANALYSE_RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=10), maximum_attempts=20

@@ -42,6 +42,7 @@ CREATE TABLE receipt_pending (
     attempts      integer NOT NULL DEFAULT 0
 );
 CREATE INDEX receipt_pending_by_turn ON receipt_pending (claimed_until, added_at);
+CREATE INDEX receipt_pending_newest ON receipt_pending (added_at);
 
 -- The key of each case's Temporal payloads, wrapped by the master key. No wrapped key: destroyed.
 CREATE TABLE case_key (

@@ -21,6 +21,8 @@ from run.embedded.processes import CannotStart, Child, Program
 LOOPBACK = "127.0.0.1"
 # Closed workflows stay visible this long in Temporal's pages. The record keeps everything; this is for looking.
 RETENTION = "168h"
+# Taking in complaints does not need Temporal, so on a busy machine it goes first.
+NICENESS = 5
 SEARCH_ATTRIBUTES = {"Agency": "Keyword", "Stage": "Keyword", "State": "Keyword"}
 # A person's own settings files of the tool must not redirect it.
 NO_SETTINGS = ("--disable-config-file", "--env-file", os.devnull)
@@ -67,7 +69,7 @@ class EmbeddedTemporal:
             command += ["--dynamic-config-value", f"{name}={value}"]
         # It writes a note of its version into its user's home.
         environment = {**tool_environment(), "HOME": str(self.folder), "TEMPORAL_VERSION_CHECK_DISABLED": "1"}
-        return Program(name="Temporal", command=command, environment=environment)
+        return Program(name="Temporal", command=command, environment=environment, niceness=NICENESS)
 
     def is_ready(self) -> bool:
         """Whether the server answers and knows the namespace."""
