@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from cachetools import LRUCache
+from psycopg.errors import UniqueViolation
 from sqlalchemy import Row, or_, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
@@ -148,8 +149,10 @@ class DatabaseCaseRecords(CaseRecords):
         changed = read_model.changed_rows(known.case, case, known.rules, last_hash)
         try:
             appended = await connection.scalar(_APPEND, parameters | changed.parameters())
-        except IntegrityError:  # two workers opened the case in the same moment; the other one's events stand
-            return False
+        except IntegrityError as problem:
+            if not isinstance(problem.orig, UniqueViolation):
+                raise
+            return False  # two workers opened the case in the same moment; the other one's events stand
         if appended:
             self._known[case.id] = Known(case, last_hash, known.rules)
         return bool(appended)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -28,17 +28,8 @@ from models.letters import Filled, Letter
 from models.messages import ContentRef
 from models.policy import Policy
 from models.terms import STAFF_ROLES, ClockName
+from models.wording import day_in_words
 
-_MONTHS = {
-    "en": (
-        *("January", "February", "March", "April", "May", "June"),
-        *("July", "August", "September", "October", "November", "December"),
-    ),
-    "es": (
-        *("enero", "febrero", "marzo", "abril", "mayo", "junio"),
-        *("julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"),
-    ),
-}
 _ANSWERING = (ClockName.REVIEW, ClockName.ANSWER)
 
 
@@ -86,14 +77,6 @@ def filled_letter(letter: Letter, told: Told, links: Links) -> Filled:
     # Sent as plain text, where Markdown's emphasis would only be noise; what people wrote stays as they wrote it.
     plain = letter.model_copy(update={"body": letter.body.replace("**", "")})
     return plain.filled(_values(told, letter.language, links))
-
-
-def day_in_words(day: date, language: str) -> str:
-    """Return a date as people of that language write it, or by ISO 8601 where we do not know how."""
-    if language not in _MONTHS:
-        return day.isoformat()
-    month = _MONTHS[language][day.month - 1]
-    return f"{day.day} de {month} de {day.year}" if language == "es" else f"{month} {day.day}, {day.year}"
 
 
 def _values(told: Told, language: str, links: Links) -> dict[str, str]:

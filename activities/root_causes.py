@@ -16,6 +16,7 @@ from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
@@ -188,16 +189,16 @@ async def _store(
 
 
 async def _recent(connection: AsyncConnection, agency: str, measure: Measure, as_of: date) -> list[Known]:
-    """Return the signals seen in the weeks around the day, the oldest first, each as it was last seen by then."""
+    """Return the signals seen in the weeks around the day, the oldest first, each as it was last seen."""
     near = timedelta(weeks=SAME_SIGNAL_WEEKS)
     query = (
         select(signal.c.id, signal_week.c.evidence)
-        .distinct(signal.c.raised_on, signal.c.id)
+        .ext(distinct_on(signal.c.raised_on, signal.c.id))
         .join(signal_week, signal_week.c.signal_id == signal.c.id)
         .where(
             signal.c.agency == agency,
             signal.c.measure == measure,
-            signal_week.c.as_of.between(as_of - near, as_of),
+            signal_week.c.as_of.between(as_of - near, as_of + near),
         )
         .order_by(signal.c.raised_on, signal.c.id, signal_week.c.as_of.desc())
     )

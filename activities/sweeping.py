@@ -33,6 +33,7 @@ LONGEST_CLAIM = timedelta(hours=2)
 """Longer than any claim or wait lasts: what is claimed beyond it was claimed by a clock that went wrong."""
 WORKFLOW_FAULTS = ("key_reused", "record_behind")
 """Faults of a case that its workflow cannot get over by itself."""
+KEY_IS_GONE = "the case's key has been destroyed"
 
 
 @dataclass(slots=True)
@@ -120,7 +121,7 @@ class Sweep:
             running = await running_among(self._client, [case.case_id for case in cases])
             for case in cases:
                 if case.is_unreadable and case.case_id in running:
-                    await end_workflow(self._client, case.case_id, "the case's key has been destroyed")
+                    await end_workflow(self._client, case.case_id, KEY_IS_GONE)
                     swept.workflows_ended += 1
             lost = [case.case_id for case in cases if case.case_id not in running and not case.is_unreadable]
             if lost:
@@ -184,8 +185,9 @@ async def is_running(client: Client, case_id: UUID) -> bool:
 
 async def end_workflow(client: Client, case_id: UUID, reason: str) -> None:
     """End the case's workflow; one that has ended meanwhile is no trouble."""
+    # Details, unlike the reason, would be encrypted with the case's key, which may be gone.
     try:
-        await client.get_workflow_handle(workflow_id_for(case_id)).terminate(reason, rpc_timeout=ASK_WITHIN)
+        await client.get_workflow_handle(workflow_id_for(case_id)).terminate(reason=reason, rpc_timeout=ASK_WITHIN)
     except RPCError as problem:
         if problem.status is not RPCStatusCode.NOT_FOUND:
             raise

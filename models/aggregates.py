@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal, TypeVar
 
-from models.case import Case
+from models.case import Case, ClockRun
 from models.commands import ProcessFailure
 from models.events import Event
-from models.terms import Action, ClockName, State
+from models.terms import Action, State
 
 T = TypeVar("T")
 ON_THE_SPOT = timedelta(hours=12)
@@ -57,11 +57,14 @@ def queues_of(case: Case) -> frozenset[str]:
     queues = set()
     if not case.state.is_final:
         queues |= {"open", f"stage/{case.state.stage}"}
-        queues.add(f"team/{case.team}/open")
+        if case.team:
+            queues.add(f"team/{case.team}/open")
         if case.owner:
             queues.add(f"owner/{case.owner}/open")
-        if any(run.is_running and _is_late(case, run.name) for run in case.clocks):
-            queues |= {"late", f"team/{case.team}/late"}
+        if any(run.is_running and _is_late(case, run) for run in case.clocks):
+            queues.add("late")
+            if case.team:
+                queues.add(f"team/{case.team}/late")
     if (event_id := case.receipt.event_id) is not None:
         queues.add(f"event/{event_id}/taken_in")
         if case.answered_at is not None and case.answered_at - case.counted_from <= ON_THE_SPOT:
@@ -85,8 +88,9 @@ def cells_of(case: Case) -> Counter[Cell]:
     return cells
 
 
-def _is_late(case: Case, clock: ClockName) -> bool:
-    return any(noted.clock is clock and noted.is_missed for noted in case.deadlines)
+def _is_late(case: Case, run: ClockRun) -> bool:
+    # What an earlier run of the clock missed was due before this one began.
+    return any(d.clock is run.name and d.is_missed and d.due_at >= run.started_at for d in case.deadlines)
 
 
 def changes(before: Counter[T], after: Counter[T]) -> list[tuple[T, int]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from multiprocessing import get_context
 from typing import Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -22,7 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.database import transaction
 from activities.history import HistoryWriter, Story
+from activities.interface import RootCauseLook, RootCauseRun
 from activities.policies import Policies, in_force_at
+from activities.root_causes import DatabaseRootCauses
 from models.clocks import Rules
 from models.messages import canonical
 from models.policy import Policy
@@ -38,6 +41,7 @@ from run.settings import Settings
 AGENCY: Final = "riverbend"
 BATCH_STORIES: Final = 300
 SHARES_AT_MOST: Final = 4
+WEEKS_LOOKED_BACK: Final = 4
 _KEY: Final = "demo:"
 _DIARY_MARGIN: Final = timedelta(days=250)
 """So far beyond today people make plans; what lies there is not told."""
@@ -76,7 +80,25 @@ async def load_demo(
     finally:
         await engine.dispose()
         await owner.dispose()
-    return tuple(_sentences(await _by_all_processors(settings, setting, now), setting))
+    loaded = await _by_all_processors(settings, setting, now)
+    return (*_sentences(loaded, setting), await _look_back(settings, setting, now))
+
+
+async def _look_back(settings: Settings, setting: Setting, now: datetime) -> str:
+    """Look for recurring failures as the weekly runs of the last weeks would have; done again it finds the same."""
+    engine = engine_for(settings.worker_database_url, connections=1)
+    signals: set[UUID] = set()
+    try:
+        book = await _Book.read(engine, Policies())
+        looks = DatabaseRootCauses(engine, Policies())
+        for weeks_ago in reversed(range(WEEKS_LOOKED_BACK)):
+            day = setting.today - timedelta(days=1, weeks=weeks_ago)
+            run = RootCauseRun(agency=book.newest.agency.slug, as_of=day)
+            outcome = await looks.flag_recurring_failures(RootCauseLook(run=run, asked_at=now))
+            signals |= {*outcome.raised, *outcome.seen_again}
+    finally:
+        await engine.dispose()
+    return f"{len(signals)} signals of recurring failures wait for a supervisor's decision."
 
 
 async def _by_all_processors(settings: Settings, setting: Setting, now: datetime) -> Loaded:

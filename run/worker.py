@@ -12,8 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import TerminateWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
@@ -23,7 +21,7 @@ from activities.case_records import DatabaseCaseRecords
 from activities.pending import PendingQueue
 from activities.policies import Policies
 from activities.root_causes import DatabaseRootCauses
-from models.references import workflow_id_for
+from activities.sweeping import KEY_IS_GONE, end_workflow
 from run import housekeeping
 from run.composition import case_keys, engine_for, now, secrets_of, temporal_client
 from run.relay import Relay, notifications
@@ -124,14 +122,7 @@ async def _until(stop: asyncio.Event, loops: Sequence[Coroutine[Any, Any, None]]
 
 async def end_unreadable(client: Client, case_id: UUID) -> None:
     """End the workflow of a case whose key has been destroyed: it could only fail, for ever."""
-    # The client's own `terminate` would encode its details, with the very key that is gone.
-    request = TerminateWorkflowExecutionRequest(
-        namespace=client.namespace,
-        workflow_execution=WorkflowExecution(workflow_id=workflow_id_for(case_id)),
-        reason="the case's key has been destroyed",
-        identity=client.identity,
-    )
     try:
-        await client.workflow_service.terminate_workflow_execution(request)
+        await end_workflow(client, case_id, KEY_IS_GONE)
     except RPCError as problem:
         _log.info("workflow of case %s was not ended (%s)", case_id, problem.status.name)

@@ -1,8 +1,5 @@
 -- The doors: what a role may do beyond plain grants. Every one fixes its search_path and trusts no setting it has not set.
 
-CREATE FUNCTION current_agency() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS
-$$ SELECT nullif(current_setting('putright.agency', true), '') $$;
-
 -- One round trip: the receipt with its content and key, or the first answer to the same idempotency key.
 CREATE FUNCTION accept_receipt(
     p_agency text, p_case_id uuid, p_key text, p_request_hash bytea, p_reference text,

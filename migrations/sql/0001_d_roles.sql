@@ -13,7 +13,6 @@ END $$;
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO putright_worker, putright_api, putright_reporting, putright_disposal;
-GRANT EXECUTE ON FUNCTION current_agency() TO putright_worker, putright_api, putright_reporting, putright_disposal;
 
 -- Agencies: every case table answers only for the agency that the transaction has set; a forgotten filter finds nothing.
 DO $$

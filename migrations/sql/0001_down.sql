@@ -10,4 +10,4 @@ DROP FUNCTION append_events(text, uuid, integer, bytea, jsonb, jsonb, jsonb, jso
     words_of(text[]), search_cases(text, timestamptz, uuid, integer), case_key_of(uuid),
     put_content(text, uuid, uuid, text, text, bytea, bytea),
     accept_receipt(text, uuid, text, bytea, text, timestamptz, timestamptz, bytea, bytea, uuid[], text[], text[], bytea[], bytea[]),
-    current_agency(), refuse_change(), refuse_content_change();
+    refuse_change(), refuse_content_change();

@@ -16,8 +16,9 @@ from models.terms import Action
 from run.relay import Relay
 from tests.given import a_command
 from tests.letters import lived, opened
-from tests.live import Desk
+from tests.live import Desk, client_of
 from tests.record import Record, accepted
+from tests.servers import TemporalServer
 
 LATER = datetime.now(UTC) + timedelta(minutes=5)
 
@@ -86,15 +87,17 @@ async def test_a_receipt_of_this_moment_is_on_its_way_and_not_lost(
 
 
 async def test_the_workflow_of_a_case_whose_key_is_destroyed_is_ended_and_not_started_again(
-    desk: Desk, record: Record, owner_engine: AsyncEngine
+    desk: Desk, record: Record, owner_engine: AsyncEngine, temporal_server: TemporalServer
 ) -> None:
     live = await desk.a_case()
     bare = await accepted(record)
     await strike_all(owner_engine)
     async with owner_engine.begin() as connection:
         await connection.execute(text("UPDATE case_key SET wrapped = NULL, destroyed_at = now()"))
+    # Another process, which has never known the key.
+    other = await client_of(temporal_server, desk.worker_engine)
 
-    swept = await sweep_of(desk).sweep()
+    swept = await Sweep(desk.worker_engine, other, clock=lambda: LATER).sweep()
 
     assert swept.workflows_ended == 1
     assert not await is_running(desk.client, live.address.case_id)

@@ -13,7 +13,7 @@ from models.aggregates import ON_THE_SPOT, UNKNOWN, Cell, cells_of, changes, mon
 from models.case import Case
 from models.commands import IssueTag, NoFailure, Triage
 from models.terms import Action, ClockName, Stage, State
-from tests.given import MONDAY, a_case_at, a_command, after
+from tests.given import BEN, MONDAY, a_case_at, a_command, after
 
 EVENT = uuid4()
 USUAL = a_case_at(State.IN_RESOLUTION)
@@ -42,6 +42,23 @@ def test_a_case_with_a_missed_deadline_is_late_until_its_clock_stops() -> None:
 
     assert {"late", f"team/{USUAL.team}/late"} <= queues_of(late)
     assert "late" not in queues_of(after(late, a_command(Action.ANSWER, late)))
+
+
+def test_what_the_first_answer_missed_makes_no_review_late() -> None:
+    case = a_case_at(State.ANSWERED)
+    late = after(case, a_command(Action.ESCALATE, case).model_copy(update={"clock": ClockName.TAG_AND_CLOSE}))
+    assert "late" in queues_of(late)
+    again = late
+    for action in (Action.TAG_ROOT_CAUSE, Action.CLOSE, Action.REOPEN, Action.ANSWER):
+        actor = BEN if action is Action.ANSWER else None
+        again = after(again, a_command(action, again, actor), at=MONDAY + timedelta(days=90))
+
+    assert again.clock(ClockName.TAG_AND_CLOSE) != late.clock(ClockName.TAG_AND_CLOSE)
+    assert "late" not in queues_of(again)
+
+
+def test_a_case_without_a_team_stands_with_none() -> None:
+    assert not any(queue.startswith("team/") for queue in queues_of(USUAL.model_copy(update={"team": None})))
 
 
 def test_a_warning_makes_no_case_late() -> None:
