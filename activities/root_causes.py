@@ -28,6 +28,7 @@ from analytics.baseline import BaselineSettings
 from analytics.cube import Cell, CellCounts, WeeklyRow, build_cube, monday_of, week_of
 from analytics.detection import DetectionSettings, Finding, detect, hash_of_inputs
 from analytics.wording import Labels, sentences
+from models.aggregates import NOT_STATED
 from models.messages import sha256
 from models.policy import Policy
 from models.tables.signals import signal, signal_run, signal_week
@@ -152,7 +153,8 @@ def labels_of(policy: Policy) -> Labels:
     return Labels(
         families={t.code: t.name_in(language) for t in terms if t.kind is Kind.FAMILY}
         | {INTAKE_FAMILY: "All complaints", OTHER_FAMILY: "Other failures"},
-        failures={t.code: t.name_in(language) for t in terms if t.kind in {Kind.FAILURE, Kind.INTAKE}},
+        failures={t.code: t.name_in(language) for t in terms if t.kind in {Kind.FAILURE, Kind.INTAKE}}
+        | {NOT_STATED: "Kind not stated"},
         services={service.id: service.name[language] for service in policy.agency.services},
         offices={office.id: office.name for office in policy.agency.offices},
     )

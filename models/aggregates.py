@@ -20,6 +20,8 @@ from models.terms import Action, State
 T = TypeVar("T")
 ON_THE_SPOT = timedelta(hours=12)
 """An answer within this time of receipt was given on the same day, at the desk."""
+NOT_STATED = "not_stated"
+"""The code of complaints whose kind nobody has said; they count for their service and office all the same."""
 UNKNOWN = ""
 """Stands in a cell for a service or office nobody has said."""
 
@@ -81,8 +83,7 @@ def cells_of(case: Case) -> Counter[Cell]:
     for issue in case.issues:
         service = issue.service or case.service or UNKNOWN
         office = case.office or UNKNOWN
-        if issue.category:
-            cells[Cell("intake", issue.category, service, office, case.receipt.channel, week)] += 1
+        cells[Cell("intake", issue.category or NOT_STATED, service, office, case.receipt.channel, week)] += 1
         if isinstance(issue.cause, ProcessFailure):
             cells[Cell("cause", issue.cause.failure, service, office, case.receipt.channel, week)] += 1
     return cells

@@ -149,7 +149,8 @@ def test_a_load_that_was_broken_off_goes_on_and_a_second_one_changes_nothing(
     assert "from a load that was broken off" in demonstration.lines[1]
     assert demonstration.asks("SELECT count(*) FROM receipt") == [(expected,)]
     again = asyncio.run(load_demo(demonstration.settings, seed=SEED, today=TODAY, now=NOW))
-    assert again[0] == f"The demonstration of 2026-11-18 is there already, {expected:,} complaints; nothing was changed."
+    told = f"The demonstration of 2026-11-18 is there already, {expected:,} complaints; nothing was changed."
+    assert again[0] == told
     assert again[1] == demonstration.lines[2], "the same signals, found again"
     assert demonstration.asks("SELECT count(*) FROM receipt") == [(expected,)]
 
