@@ -80,7 +80,7 @@ _QUEUE = Loading(queue_delta, ("agency", "case_id", "queue", "change"))
 _OF_CASES = (_KEY, _PENDING, _CONTENT, _EVENT, _FILE, _ISSUE, _TAG, _CLOCK, _CELL, _QUEUE)
 """Everything but the receipt, which goes first and says which cases are new."""
 
-# The same words that read_model.add_words puts together event by event.
+# The same words that the SQL function put_words puts together event by event.
 _ADD_WORDS = """
     INSERT INTO case_search (case_id, agency, sort_at, words)
     SELECT f.case_id, f.agency, f.sort_at, to_tsvector('simple', f.reference) || coalesce(w.words, ''::tsvector)

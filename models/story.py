@@ -127,7 +127,7 @@ def _triage(case: Case, command: Command, at: datetime) -> Changes:
         "severity": command.severity,
         "track": command.track,
         "team": command.team,
-        "owner": command.owner or case.owner,
+        "owner": _owner_in(case, command.team, command.owner),
         "approval_required": command.approval_required,
     }
 
@@ -135,12 +135,16 @@ def _triage(case: Case, command: Command, at: datetime) -> Changes:
 def _assign(case: Case, command: Command, at: datetime) -> Changes:
     assert isinstance(command, Assign)
     team = command.team or case.team
-    kept_owner = case.owner if team == case.team else None
     return {
         "team": team,
-        "owner": command.owner or kept_owner,
+        "owner": _owner_in(case, team, command.owner),
         "follow_up_on": command.follow_up_on or case.follow_up_on,
     }
+
+
+def _owner_in(case: Case, team: str | None, owner: str | None) -> str | None:
+    """Return who has the case in that team: whoever is named, else the owner if the team stays the same."""
+    return owner or (case.owner if team == case.team else None)
 
 
 def _propose(case: Case, command: Command, at: datetime) -> Changes:

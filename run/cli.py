@@ -11,6 +11,7 @@ import asyncio
 import logging
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Coroutine
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,9 @@ import typer
 from rich.console import Console
 
 from run.settings import Need, Settings, SettingsFaults
+
+# Authlib tells whoever imports it of a coming change that concerns its own maintainers.
+warnings.filterwarnings("ignore", message="The httpx module is deprecated")
 
 WRONG_DATA, WRONG_USE, OUT_OF_REACH = 1, 2, 3
 _out = Console(highlight=False, soft_wrap=True, markup=False)
@@ -65,6 +69,7 @@ def _settings(*needs: Need) -> Settings:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     return settings
 
 

@@ -17,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.database import agencies, transaction
 from activities.policies import Policies
 from activities.rebuilding import Rebuilt, rebuild_agency
-from activities.sweeping import WORKFLOW_FAULTS, end_workflow, is_running, open_cases
+from activities.sweeping import KEY_IS_GONE, WORKFLOW_FAULTS, end_workflow, is_running, open_cases
 from models.references import workflow_id_for
 from models.tables.cases import fault
 from run.composition import case_keys, engine_for, now, secrets_of, temporal_client
@@ -78,7 +78,7 @@ async def _see_to(engine: AsyncEngine, client: Client, case: Row[Any], restarted
     runs = await is_running(client, case_id)
     if case.is_unreadable:
         if runs:
-            await end_workflow(client, case_id, "the case's key has been destroyed")
+            await end_workflow(client, case_id, KEY_IS_GONE)
             restarted.ended += 1
         return
     if runs:

@@ -13,7 +13,7 @@ import psycopg
 from temporalio.client import Client
 
 from activities.pending import Claimed, PendingQueue
-from models.case_keys import KeyDestroyed
+from models.case_keys import KeyDestroyed, WrongMasterKey
 from run.reach import OUT_OF_REACH
 from workflows.starting import start_case
 
@@ -77,6 +77,9 @@ class Relay:
             await start_case(self._client, item.agency, item.id, task_queue=self._task_queue)
         except KeyDestroyed:
             return True  # nobody can read what its workflow would say; there is nothing to start
+        except WrongMasterKey as problem:
+            _log.error("case %s cannot be started: %s", item.id, problem)
+            return False
         except OUT_OF_REACH as problem:
             _log.warning("case %s is not started yet (%s)", item.id, type(problem).__name__)
             return False

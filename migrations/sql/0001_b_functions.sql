@@ -138,7 +138,9 @@ $$;
 -- Months of case_event and content, from the month of p_first to that of p_last. Rows that the default partition
 -- took in meanwhile move into their month.
 CREATE FUNCTION make_partitions(p_first date, p_last date) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+-- Better to fail, and be tried again, than to queue everyone behind us.
+SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' SET lock_timeout = '4s' AS $$
 DECLARE
     month date; parent text; child text; lowest uuid; highest uuid; made integer := 0;
 BEGIN
