@@ -223,7 +223,9 @@ async def _correct_counts(connection: AsyncConnection, one: Retold, stored: Stor
     queues = changes(stored.queues[case.id], Counter(queues_of(case)))
     if not cells and not queues:
         return False
-    await read_model.write_differences(connection, case, cells, queues, case.last_event_at)
+    # As models.aggregates.happened_at: what an import brought counts from its receipt on.
+    corrected_at = case.counted_from if case.receipt.is_imported else case.last_event_at
+    await read_model.write_differences(connection, case, cells, queues, corrected_at)
     return True
 
 
