@@ -8,27 +8,29 @@ categories complaints come in with. The same failure seen again in later weeks i
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.database import transaction
+from activities.folding import cell_totals
 from activities.interface import RootCauseLook, RootCauseOutcome, RootCauses
 from activities.policies import Policies
 from analytics.baseline import BaselineSettings
 from analytics.cube import Cell, CellCounts, WeeklyRow, build_cube, monday_of, week_of
 from analytics.detection import DetectionSettings, Finding, detect, hash_of_inputs
 from analytics.wording import Labels, sentences
-from models.aggregates import NOT_STATED
+from models import aggregates
 from models.messages import sha256
 from models.policy import Policy
 from models.tables.signals import signal, signal_run, signal_week
@@ -41,18 +43,6 @@ SAME_SIGNAL_WEEKS = 8
 INTAKE_FAMILY = "intake"
 OTHER_FAMILY = "other"
 _NAMESPACE = UUID("b0b8c4a4-6d0f-5c5e-8a44-0d6f3c1f7a11")
-
-_COUNTS = text("""
-    SELECT code, service, office, week, sum(n)::integer AS n FROM (
-        SELECT code, service, office, week, total AS n FROM cell_day
-        WHERE agency = :agency AND measure = :measure AND happened_on <= :as_of
-        UNION ALL
-        SELECT code, service, office, week, change FROM cell_delta
-        WHERE agency = :agency AND measure = :measure AND happened_at < :end_at
-          AND xid >= coalesce((SELECT folded_below FROM fold_mark WHERE agency = :agency AND kind = 'cell'), '0'::xid8)
-    ) counted GROUP BY code, service, office, week HAVING sum(n) <> 0
-    ORDER BY code, service, office, week
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +78,20 @@ class DatabaseRootCauses(RootCauses):
             _, policy = await self._policies.in_force(connection, agency, look.asked_at)
             zone = ZoneInfo(policy.agency.time_zone)
             as_of = look.run.as_of or look.asked_at.astimezone(zone).date() - timedelta(days=1)
-            counts = {measure: await _rows(connection, agency, measure, as_of, zone) for measure in MEASURES}
+            totals = await cell_totals(connection, agency, as_of)
+        counts = {measure: weekly_rows(totals, measure) for measure in MEASURES}
         judged = [await asyncio.to_thread(_judged, measure, counts[measure], policy, as_of) for measure in MEASURES]
         async with transaction(self._engine, agency) as connection:
             return await _store(connection, agency, as_of, policy, judged)
 
 
-async def _rows(
-    connection: AsyncConnection, agency: str, measure: Measure, as_of: date, zone: ZoneInfo
-) -> list[tuple[str, str, str, date, int]]:
-    end_at = datetime.combine(as_of + timedelta(days=1), time(), zone).astimezone(UTC)
-    found = await connection.execute(_COUNTS, {"agency": agency, "measure": measure, "as_of": as_of, "end_at": end_at})
-    return [(row.code, row.service, row.office, row.week, row.n) for row in found]
+def weekly_rows(totals: Mapping[aggregates.Cell, int], measure: Measure) -> list[WeeklyRow]:
+    """Return one measure's counts as the sums want them: over all channels, in order, none of them nothing."""
+    counts: Counter[tuple[int, str, str, str]] = Counter()
+    for cell, number in totals.items():
+        if cell.measure == measure:
+            counts[week_of(cell.week), cell.code, cell.service, cell.office] += number
+    return [WeeklyRow(*which, number) for which, number in sorted(counts.items()) if number]
 
 
 def last_whole_week(as_of: date) -> int:
@@ -107,14 +99,13 @@ def last_whole_week(as_of: date) -> int:
     return week_of(as_of + timedelta(days=1)) - 1
 
 
-def _judged(measure: Measure, rows: Sequence[tuple[str, str, str, date, int]], policy: Policy, as_of: date) -> Judged:
+def _judged(measure: Measure, rows: Sequence[WeeklyRow], policy: Policy, as_of: date) -> Judged:
     as_of_week = last_whole_week(as_of)
     settings = settings_of(policy)
     longest = settings.baseline.longest_baseline_weeks + settings.baseline.gap_weeks
-    first_seen = min((week_of(week) for *_, week, _ in rows), default=as_of_week)
+    first_seen = min((row.week for row in rows), default=as_of_week)
     first_week = min(max(first_seen, as_of_week - longest + 1), as_of_week)
-    weekly = [WeeklyRow(week_of(week), code, service, office, n) for code, service, office, week, n in rows]
-    weekly = [row for row in weekly if row.week >= first_week]
+    weekly = [row for row in rows if row.week >= first_week]
     cube: CellCounts = build_cube(
         weekly, families_of(policy, measure, weekly), first_week=first_week, as_of_week=as_of_week
     )
@@ -154,7 +145,7 @@ def labels_of(policy: Policy) -> Labels:
         families={t.code: t.name_in(language) for t in terms if t.kind is Kind.FAMILY}
         | {INTAKE_FAMILY: "All complaints", OTHER_FAMILY: "Other failures"},
         failures={t.code: t.name_in(language) for t in terms if t.kind in {Kind.FAILURE, Kind.INTAKE}}
-        | {NOT_STATED: "Kind not stated"},
+        | {aggregates.NOT_STATED: "Kind not stated"},
         services={service.id: service.name[language] for service in policy.agency.services},
         offices={office.id: office.name for office in policy.agency.offices},
     )

@@ -97,7 +97,12 @@ async def act(
         rules = await services.policies.rules(case, now)
         _refuse_what_is_refused(case, actor, asked, policy, rules, now)
         _check_codes(asked, policy, standing, now)
-    refs = await put_texts(services.database, agency, case_id, _texts(case_id, command_key, asked))
+    texts = _texts(case_id, command_key, asked)
+    if not (standing.is_recorded or case.state in _OPENING):
+        # Before a text is stored: a text that is corrected after a refusal may come under the same key.
+        as_they_stand = {told.kind: told.ref for told in texts}
+        lifecycle.decide(case, _command(asked, actor, command_key, as_they_stand, case, policy, standing), now)
+    refs = await put_texts(services.database, agency, case_id, texts)
     command = _command(asked, actor, command_key, refs, case, policy, standing)
     return await services.actions.act(agency, case_id, command)
 

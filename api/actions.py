@@ -13,9 +13,11 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models import refusals
+from models.case_keys import KeyDestroyed
 from models.commands import Command
+from models.messages import sha256
 from models.references import workflow_id_for
-from models.refusals import Refused
+from models.refusals import Disposed, Refused
 from workflows.complaint import Answer, ComplaintWorkflow
 from workflows.starting import start_case
 
@@ -62,14 +64,32 @@ class Actions:
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError, RPCError, RuntimeError) as problem:
             # RuntimeError: the SDK's word for a server that a lazy client could not connect to.
             raise Busy("The action has not been answered in time. Ask again with the same key.") from problem
+        except Refused:
+            # A workflow that was started anew while this was under way knows the case, but not the keys in its story.
+            if (known := await self._recorded(agency, case_id, command)) is not None:
+                return known
+            raise
+        except KeyDestroyed as gone:
+            sentence = "This complaint's records have been disposed of; nothing more can be done with it."
+            raise Disposed(sentence) from gone
         finally:
             self._turns.release()
 
     async def _asked(self, agency: str, case_id: UUID, command: Command) -> Answer:
+        try:
+            return await self._answered(agency, case_id, command, _update_id(command))
+        except Refused:
+            # The caller looked at the record, which allows it. A worker that died between its commit and Temporal's
+            # knowledge of it may have left the workflow behind; it takes over what the record holds, and decides anew.
+            handle = self._client.get_workflow_handle_for(ComplaintWorkflow.run, workflow_id_for(case_id))
+            await handle.execute_update(ComplaintWorkflow.catch_up)
+            return await self._answered(agency, case_id, command, f"{_update_id(command)}/again")
+
+    async def _answered(self, agency: str, case_id: UUID, command: Command, update_id: str) -> Answer:
         handle = self._client.get_workflow_handle_for(ComplaintWorkflow.run, workflow_id_for(case_id))
         for attempt in range(_TRIES):
             try:
-                return await handle.execute_update(ComplaintWorkflow.act, command, id=command.key)
+                return await handle.execute_update(ComplaintWorkflow.act, command, id=update_id)
             except WorkflowUpdateFailedError as failed:
                 if (refused := _refusal(failed.cause)) is not None:
                     raise refused from None
@@ -81,6 +101,11 @@ class Actions:
             # Not running (closed long ago, or lost with Temporal's store): the one start gives it a workflow.
             await start_case(self._client, agency, case_id, task_queue=self._task_queue)
         raise AssertionError("the loop returns or raises")
+
+
+def _update_id(command: Command) -> str:
+    """Return the update's id: one for each key, without the names in it, for Temporal shows ids to its operators."""
+    return sha256(command.key.encode()).hex()
 
 
 def _refusal(cause: BaseException | None) -> Refused | None:

@@ -22,6 +22,7 @@ from api.reads.queues import workload
 from api.services import Services
 from api.shapes import IdempotencyKey
 from api.shapes_registers import DayAsked, DayDetail, DayList, DayView, FollowUpView, WorkloadView
+from api.writes.audit import Looked, note_read
 from api.writes.registers import DayPlanned, plan_day
 from models.refusals import KeyReused
 from models.terms import Role
@@ -69,6 +70,7 @@ async def show(day_id: UUID, services: Given, staff: Annotated[Staff, Depends(wh
         if day is None:
             raise NotFound("There is no such Problem Solving Day.")
         tally, open_cases = await tallies(connection, [day_id]), await follow_ups(connection, day_id)
+        await note_read(connection, staff.agency, staff.actor, Looked.LIST, asked={"follow_ups_of": str(day_id)})
     return DayDetail(
         day=_view(day, tally[day_id]),
         follow_ups=tuple(FollowUpView.model_validate(case, from_attributes=True) for case in open_cases),

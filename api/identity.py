@@ -47,7 +47,7 @@ def bearer_of(request: Request) -> str | None:
 
 
 async def signed_in(request: Request) -> Staff | None:
-    """Return who is asking, or None for somebody unknown; a token that is not valid is refused."""
+    """Return who is asking, or None for somebody unknown; raises NotSignedIn or TooMany for a wrong token."""
     services = services_of(request)
     if (token := bearer_of(request)) is not None:
         return await _of_token(request, services, token)
@@ -60,11 +60,23 @@ async def _of_token(request: Request, services: Services, token: str) -> Staff:
     known: TTLCache[bytes, Staff] = request.app.state.known_tokens
     hashed = hash_of(token)
     if (staff := known.get(hashed)) is None:
+        limits, address = _limits_of(request), _address_of(request)
+        await limits.check_guesses(address)
         staff = await holder_of_token(services.database, token, services.clock())
         if staff is None:
+            await limits.count_guess(address)
             raise NotSignedIn("This token is unknown, expired or revoked.")
         known[hashed] = staff
     return staff
+
+
+def _limits_of(request: Request) -> PublicLimits:
+    limits: PublicLimits = request.app.state.limits
+    return limits
+
+
+def _address_of(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def known_tokens() -> TTLCache[bytes, Staff]:
@@ -110,8 +122,7 @@ class Public:
         """Return who is asking, if known; raises TooMany."""
         staff = await signed_in(request) if self.looks else None
         if self.is_limited and staff is None:
-            limits: PublicLimits = request.app.state.limits
-            await limits.count(request.client.host if request.client else "")
+            await _limits_of(request).count(_address_of(request))
         return staff
 
 

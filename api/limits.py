@@ -2,7 +2,8 @@
 """Limits of the public routes: so many requests from one address, so many from all together.
 
 The counts stand in the memory of each API process: with two processes behind one address the real limits are up to
-twice those of the settings. Bearer tokens and signed-in people are not counted.
+twice those of the settings. Bearer tokens and signed-in people are not counted; tokens that nobody holds are, on every
+route, before they cost the record more look-ups.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from limits.aio.strategies import FixedWindowRateLimiter
 
 from api.problems import TooMany
 
+_GUESS = "guess"
 _V6_NETWORK_BITS = 64
 """What one household or phone gets; within it an address is changed at will."""
 
@@ -34,13 +36,24 @@ class PublicLimits:
         await self._hit(self._per_address, "address", _network_of(address))
         await self._hit(self._in_total, "all", "")
 
+    async def check_guesses(self, address: str) -> None:
+        """Look whether an address may show another unknown token; raises TooMany where it has shown its fill."""
+        if not await self._limiter.test(self._per_address, _GUESS, _network_of(address)):
+            raise await self._too_many(self._per_address, _GUESS, _network_of(address))
+
+    async def count_guess(self, address: str) -> None:
+        """Count a token that nobody holds."""
+        await self._limiter.hit(self._per_address, _GUESS, _network_of(address))
+
     async def _hit(self, limit: RateLimitItem, kind: str, key: str) -> None:
-        if await self._limiter.hit(limit, kind, key):
-            return
+        if not await self._limiter.hit(limit, kind, key):
+            raise await self._too_many(limit, kind, key)
+
+    async def _too_many(self, limit: RateLimitItem, kind: str, key: str) -> TooMany:
         reset_at, _ = await self._limiter.get_window_stats(limit, kind, key)
         seconds = max(1, math.ceil(reset_at - time.time()))
         sentence = f"That was more than {limit} allowed here. Ask again in {seconds} seconds."
-        raise TooMany(sentence, headers={"Retry-After": str(seconds)})
+        return TooMany(sentence, headers={"Retry-After": str(seconds)})
 
 
 def _network_of(address: str) -> str:

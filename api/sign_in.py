@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import httpx
 from authlib.integrations.base_client import OAuthError
@@ -19,7 +18,7 @@ from fastapi.responses import RedirectResponse
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from api.identity import Given, open_to_all, session_cookie, who
-from api.pages.site import PageRoute, first_page_of
+from api.pages.site import PageRoute, first_page_of, safe_address
 from api.problems import Forbidden, Problem
 from api.reads.people import SIGNED_IN_AT_MOST, Staff, staff_of_identity
 from api.services import Services, SignIn
@@ -103,7 +102,7 @@ async def start(
 ) -> Response:
     """Send the browser to the agency's sign-in provider."""
     callback_url = services.settings.public_url + CALLBACK
-    return await _provider(services).begin(request, callback_url, _own_page(going_to))
+    return await _provider(services).begin(request, callback_url, safe_address(going_to))
 
 
 @router.get(CALLBACK)
@@ -157,15 +156,6 @@ def _provider(services: Services) -> SignIn:
     if services.sign_in is None:
         raise SignInFailed("No sign-in provider is set up here; programs use a bearer token.")
     return services.sign_in
-
-
-def _own_page(address: str) -> str:
-    """Return an address of this site, or nothing: nobody is sent elsewhere after signing in."""
-    parts = urlsplit(address)
-    is_ours = (
-        not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
-    )
-    return address if is_ours else ""
 
 
 def _to(address: str) -> RedirectResponse:

@@ -55,6 +55,7 @@ async def list_signals(
     today = await _today(services, staff)
     async with services.database.of(staff.agency) as connection:
         page = await signals(connection, only_undecided=undecided, today=today, cursor=cursor, limit=limit)
+        await note_read(connection, staff.agency, staff.actor, Looked.SIGNAL, asked={"only_undecided": undecided})
     return SignalList(signals=tuple(signal_view(row, today) for row in page.rows), next_cursor=page.next_cursor)
 
 

@@ -62,6 +62,10 @@ class Incomplete(Refused):
     """The command lacks something that this action needs."""
 
 
+class Disposed(Refused):
+    """The complaint's records have been destroyed, as the retention schedule says."""
+
+
 class KeyReused(Refused):
     """The idempotency key has been used for another request."""
 

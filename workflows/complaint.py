@@ -64,6 +64,7 @@ class ComplaintWorkflow:
         self.pending: list[Pending] = []
         self.answers: dict[str, Answer | Refused] = {}
         self.asked: dict[str, bytes] = {}
+        self.is_to_catch_up = False
         self.alarm: asyncio.Task[None] | None = None
         self.alarm_at = datetime.max.replace(tzinfo=UTC)
 
@@ -74,6 +75,8 @@ class ComplaintWorkflow:
         while not (self.is_over() and await self.is_quiet()):
             if self.pending:
                 await self.record_pending()
+            elif self.is_to_catch_up:
+                await self.adopt_the_record()
             elif workflow.info().is_continue_as_new_suggested():
                 await self.continue_as_new_if_quiet()
             else:
@@ -102,6 +105,17 @@ class ComplaintWorkflow:
         elif self.case is not None:
             lifecycle.decide(self.case, command, workflow.now())
 
+    @workflow.update
+    async def catch_up(self) -> int:
+        """Take over what the record holds and return its last sequence.
+
+        Asked for when the workflow refuses what the record allows: a worker died between commit and completion, and
+        the record itself answered the repeated request, so that nobody told the workflow.
+        """
+        self.is_to_catch_up = True
+        await workflow.wait_condition(lambda: not self.is_to_catch_up)
+        return self.the_case.sequence
+
     @workflow.query
     def current(self) -> Case | None:
         """Return the case as the workflow has it; for support, pages read the record."""
@@ -129,6 +143,16 @@ class ComplaintWorkflow:
             self.decide_and_apply(self.loaded.opening)
         if self.the_case.state is State.RECEIVED:
             self.decide_and_apply(SendReceipt(actor=SYSTEM, key=RECEIPT_KEY))
+
+    async def adopt_the_record(self) -> None:
+        """Go on from what the record holds, unless somebody has asked for something meanwhile: that is recorded first."""
+        loaded = await workflow.execute_local_activity_method(
+            CaseRecords.load, self.address, start_to_close_timeout=RECORD_WITHIN, retry_policy=UNTIL_RECORDED
+        )
+        if not self.pending:
+            self.loaded = loaded
+            self.recorded = self.case = loaded.case
+            self.is_to_catch_up = False
 
     def decide_and_apply(self, command: Command) -> None:
         """Decide and apply with no await between: that is the only lock."""
@@ -183,7 +207,7 @@ class ComplaintWorkflow:
             self.decide_and_apply(moment.command)
             return
         self.set_alarm(until)
-        await workflow.wait_condition(lambda: bool(self.pending) or self.alarm_has_rung())
+        await workflow.wait_condition(lambda: self.has_work() or self.alarm_has_rung())
 
     def set_alarm(self, until: datetime | None) -> None:
         """Re-arm the one timer if it would ring too late; one that rings early costs less than another timer."""
@@ -217,8 +241,12 @@ class ComplaintWorkflow:
 
     async def is_quiet(self) -> bool:
         """Return whether everybody has an answer; who asked while the case was being loaded is heard first."""
-        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or bool(self.pending))
-        return not self.pending
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or self.has_work())
+        return not self.has_work()
+
+    def has_work(self) -> bool:
+        """Return whether somebody waits for the ordered writer."""
+        return bool(self.pending) or self.is_to_catch_up
 
     async def continue_as_new_if_quiet(self) -> None:
         """Go on with a fresh history; everything is in the record, so nothing but the address is carried over."""

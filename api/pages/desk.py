@@ -10,7 +10,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import ValidationError
 
+from api.days import planned
 from api.filing import file_complaint
 from api.identity import Given, who
 from api.pages.asking import errors_of
@@ -19,12 +21,12 @@ from api.pages.forms import Faults, Form, Sent, sent
 from api.pages.lists import lines_of
 from api.pages.place import Place, place_of
 from api.pages.site import DESK, LEADERS, WORKERS, PageRoute, to
-from api.problems import NotFound, Unprocessable
+from api.problems import NotFound, Unprocessable, faults_of
 from api.reads.cases import Filter, Order, case_by_id, cases
 from api.reads.days import Day, Tally, day_by_id, days, tallies
 from api.reads.people import Staff
+from api.shapes_registers import DayAsked
 from api.writes.audit import Looked, note_read
-from api.writes.registers import DayPlanned, plan_day
 from models.case import Case
 from models.references import secret_for
 
@@ -83,32 +85,26 @@ async def plan(request: Request, services: Given, person: Annotated[Staff, Depen
     form = await sent(request)
     place = await place_of(services, person)
     try:
-        planned = _planned(form, place)
-    except Faults as wrong:
-        again = form.again(wrong.errors)
+        day = await planned(services, person, _asked(form, place), key=form.key)
+    except (Faults, Unprocessable) as wrong:
+        again = form.again(wrong.errors if isinstance(wrong, Faults) else errors_of(wrong))
         return place.page(request, "desk", "staff/desk_new.html", status=HTTPStatus.UNPROCESSABLE_ENTITY, form=again)
-    async with services.database.of(person.agency) as connection:
-        day_id = await plan_day(connection, planned, form.key)
-    return to(f"/desk/{day_id}?done=planned")
+    return to(f"/desk/{day.id}?done=planned")
 
 
-def _planned(form: Sent, place: Place) -> DayPlanned:
+def _asked(form: Sent, place: Place) -> DayAsked:
     people = {option.value for option in place.words.people}
     name = form.line("name", missing="Give the day a name.")
     where = form.line("place", missing="Say where it is held.")
     held_on = form.day("held_on", missing="Say on which day.")
     office = form.code("office", {option.value for option in place.words.offices})
     form.check()
-    assert held_on is not None
-    return DayPlanned(
-        agency=place.person.agency,
-        name=name,
-        place=where,
-        held_on=held_on,
-        office=office,
-        roster=tuple(name for name in form.many("roster") if name in people),
-        made_by=place.person.name,
-    )
+    roster = tuple(name for name in form.many("roster") if name in people)
+    told = {"name": name, "place": where, "held_on": held_on, "office": office, "roster": roster}
+    try:
+        return DayAsked.model_validate(told)
+    except ValidationError as wrong:
+        raise Unprocessable(faults_of(wrong.errors())) from wrong
 
 
 @router.get("/desk/{day_id}")

@@ -33,7 +33,8 @@ async def sign_in_page(
     next: str = "",  # noqa: A002 - the word in the address
 ) -> Response:
     """Show the way in."""
-    going_to = f"?going_to={quote(safe_address(next), safe='/')}" if next else ""
+    own = safe_address(next)
+    going_to = f"?going_to={quote(own, safe='/')}" if own else ""
     return page(
         request,
         "sign_in.html",

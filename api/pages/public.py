@@ -198,7 +198,7 @@ async def _opened(front: Front, reference: str, secret: str) -> Dossier | None:
 
 
 @router.get("/a/{slug}/receipt")
-async def receipt(request: Request, slug: str, services: Given, _: Annotated[object, Depends(open_to_all)]) -> Response:
+async def receipt(request: Request, slug: str, services: Given, _: Annotated[object, Depends(public)]) -> Response:
     """Show the receipt of the complaint just sent: number, secret, next dates; made to be printed."""
     front = await front_of(services, slug)
     visited = await _visited(request, front)
@@ -282,9 +282,7 @@ class Tracked:
 
 
 @router.get("/a/{slug}/track/view")
-async def track_view(
-    request: Request, slug: str, services: Given, _: Annotated[object, Depends(open_to_all)]
-) -> Response:
+async def track_view(request: Request, slug: str, services: Given, _: Annotated[object, Depends(public)]) -> Response:
     """Show where the complaint stands, who acts next, and what its sender may do."""
     front = await front_of(services, slug)
     visited = await _visited(request, front)

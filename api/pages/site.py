@@ -157,12 +157,12 @@ def first_page_of(role: Role) -> str:
 
 
 def safe_address(address: str) -> str:
-    """Return an address of this site to go on to; anything else becomes the start of the staff's side."""
+    """Return an address of this site to go on to, or nothing: nobody is sent elsewhere."""
     parts = urlsplit(address)
     is_ours = (
         not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
     )
-    return address if is_ours else "/work"
+    return address if is_ours else ""
 
 
 class PageRoute(APIRoute):

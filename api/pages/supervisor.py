@@ -12,14 +12,16 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.identity import Given, who
+from api.pages.asking import errors_of
 from api.pages.charts import Charts, ChartView, Week
 from api.pages.forms import Faults, Form, Sent, sent
 from api.pages.lists import address_with, lines_of
 from api.pages.place import Place, place_of
 from api.pages.site import ANALYSTS, DECIDERS, LEADERS, PageRoute, to
 from api.pages.words import Option, Pair, number, state_words
-from api.problems import NotFound
+from api.problems import NotFound, Unprocessable
 from api.reads.cases import Filter, cases
+from api.reads.paging import LONGEST_PAGE
 from api.reads.people import Staff
 from api.reads.queues import Workload, workload
 from api.reads.signals import (
@@ -33,8 +35,9 @@ from api.reads.signals import (
     signals,
     weeks_of,
 )
+from api.shapes_registers import DecisionAsked
+from api.signals import decide_on
 from api.writes.audit import Looked, note_read
-from api.writes.registers import Decided, decide_signal
 from models.terms import Role, Stage, State
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -115,14 +118,15 @@ class BehindLine:
 
 @router.get("/signals")
 async def signal_list(request: Request, services: Given, person: Annotated[Staff, Depends(who(*ANALYSTS))]) -> Response:
-    """Show the signals: those that wait for a decision first."""
+    """Show the signals: all that wait for a decision first, however old, then page by page what was decided."""
     place = await place_of(services, person)
     today = place.times.on(place.now)
     cursor = request.query_params.get("after") or None
     async with services.database.of(person.agency) as connection:
+        undecided = await signals(connection, only_undecided=True, today=today, cursor=None, limit=LONGEST_PAGE)
         page = await signals(connection, only_undecided=False, today=today, cursor=cursor, limit=SIGNALS_SHOWN)
         await note_read(connection, person.agency, person.actor, Looked.SIGNAL, asked={"page": "signals"})
-    waiting = [_line(row, place, today) for row in page.rows if row.is_undecided(today)]
+    waiting = [_line(row, place, today) for row in undecided.rows]
     decided = [_line(row, place, today) for row in page.rows if not row.is_undecided(today)]
     groups = [
         SignalGroup("open", "To decide", "No signal waits for a decision.", waiting),
@@ -263,37 +267,23 @@ async def decide(
     form = await sent(request)
     place = await place_of(services, person)
     try:
-        decided = _decided(form, signal_id, place)
-    except Faults as wrong:
-        return await _page(request, place, signal_id, form.again(wrong.errors), status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    async with services.database.of(person.agency) as connection:
-        if await signal_by_id(connection, signal_id) is None:
-            raise NotFound("There is no such signal.")
-        await decide_signal(connection, decided)
+        await decide_on(services, person, signal_id, _decided(form), key=form.key)
+    except (Faults, Unprocessable) as wrong:
+        errors = wrong.errors if isinstance(wrong, Faults) else errors_of(wrong)
+        return await _page(request, place, signal_id, form.again(errors), status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return to(f"/signals/{signal_id}?done=decided")
 
 
-def _decided(form: Sent, signal_id: UUID, place: Place) -> Decided:
+def _decided(form: Sent) -> DecisionAsked:
     decision = form.code("decision", {option.value for option in DECISIONS}, missing="Choose what you decide.")
     reason = form.text("reason", missing="Give the reason; others will read it.")
     if len(reason) > REASON_LIMIT:
         form.errors["reason"] = f"This reason is longer than {REASON_LIMIT:,} characters."
     is_later = decision == "defer"
     defer_until = form.day("defer_until", missing="Say on which day to look again." if is_later else "")
-    if is_later and defer_until is not None and defer_until <= place.times.on(place.now):
-        form.errors["defer_until"] = "Choose a day after today."
     form.check()
-    assert decision is not None
-    return Decided(
-        agency=place.person.agency,
-        signal_id=signal_id,
-        decision=decision,
-        reason=reason,
-        defer_until=defer_until if is_later else None,
-        decided_by=place.person.name,
-        decided_at=place.now,
-        key=f"{place.person.name}:{form.key}",
-    )
+    told = {"decision": decision, "reason": reason, "defer_until": defer_until if is_later else None}
+    return DecisionAsked.model_validate(told)
 
 
 @dataclass(frozen=True, slots=True)

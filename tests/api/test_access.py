@@ -199,6 +199,31 @@ async def test_the_public_is_limited_by_address_and_staff_are_not(front: Front) 
     assert (await front.client.get("/api/v1/lifecycle")).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/api/v1/lifecycle", "/api/v1/complaints"])
+async def test_who_guesses_tokens_is_limited_before_the_record_is_asked(front: Front, path: str) -> None:
+    front.app.state.limits = type(front.app.state.limits)("2/minute", "100/minute")
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    await front.client.get(path, headers=ann)
+
+    guesses = [await front.client.get(path, headers={"Authorization": f"Bearer no-{guess}"}) for guess in range(3)]
+
+    assert [answer.status_code for answer in guesses] == [401, 401, 429]
+    assert 1 <= int(guesses[2].headers["retry-after"]) <= 60
+    assert (await front.client.get(path, headers=ann)).status_code == 200
+    assert (await front.client.get("/api/v1/lifecycle")).status_code == 200
+
+
+@pytest.mark.parametrize("page", ["receipt", "track/view"])
+async def test_secrets_cannot_be_tried_without_limit_by_a_cookie(front: Front, page: str) -> None:
+    taken = await front.file()
+    front.app.state.limits = type(front.app.state.limits)("2/minute", "100/minute")
+    front.client.cookies.set("complaint", f"{taken['reference']}.AAAA-AAAA-AAAA")
+
+    answers = [await front.client.get(f"/a/riverbend/{page}") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [303, 303, 429]
+
+
 async def test_all_together_are_limited_too(front: Front) -> None:
     front.app.state.limits = type(front.app.state.limits)("100/minute", "1/minute")
     complaint = {"agency": "riverbend", "narrative": "Something."}

@@ -119,6 +119,22 @@ async def test_the_same_key_with_another_action_is_refused(front: Front) -> None
     assert again.json()["type"] == "/problems/key-reused"
 
 
+async def test_a_text_corrected_after_a_refusal_may_come_under_the_same_key(front: Front) -> None:
+    taken = await front.case_at(State.IN_RESOLUTION)
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    key = a_key()
+    of_another_issue = [{"number": 2, "finding": "upheld", "remedies": ["apology"]}]
+
+    refused = await front.act(taken["id"], ann, key, **(ANSWER | {"text": "Wrong.", "issues": of_another_issue}))
+    async with front.owner.connect() as connection:
+        kinds = set(await connection.scalars(text("SELECT kind FROM content")))
+    corrected = await front.act(taken["id"], ann, key, **ANSWER)
+
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/unknown-issue")
+    assert kinds == {"narrative"}
+    assert (corrected.status_code, corrected.json().get("state")) == (200, "answered")
+
+
 async def test_two_people_may_use_the_same_key(front: Front) -> None:
     taken = await front.open_case()
     ann, ben = await front.token(Role.CASEWORKER, name="ann"), await front.token(Role.CASEWORKER, name="ben")

@@ -19,6 +19,8 @@ FAILURE = {
     "kind": "failure", "failure": "HND3", "contributing_cause": "PRO", "severity": 2, "harm": 1, "scope": "one_person",
 }  # fmt: skip
 
+SERIES = {"weeks": ["2026-02-16", "2026-02-23"], "observed": [1, 9], "expected": [1.5, 1.5], "upper_band": [5, 5]}
+
 
 async def a_signal(front: Front, agency: str = "riverbend", **changed: object) -> UUID:
     """Write a signal as the weekly look writes it."""
@@ -39,7 +41,7 @@ async def a_signal(front: Front, agency: str = "riverbend", **changed: object) -
                 """),
                 {
                     "id": told["id"], "as_of": as_of, "agency": agency, "observed": observed,
-                    "evidence": json.dumps({"cells": [["HND", "HND3", "benefits", ""]]}),
+                    "evidence": json.dumps({"cells": [["HND", "HND3", "benefits", ""]], "series": SERIES}),
                 },
             )  # fmt: skip
     assert isinstance(told["id"], UUID)
@@ -220,3 +222,20 @@ async def test_readiness_tells_record_and_temporal_apart(front: Front) -> None:
     assert told.status_code == 200
     assert told.json() == {"record": True, "temporal": False, "takes_complaints": True, "takes_actions": False}
     assert (await front.client.get("/healthz")).json() == {"status": "alive"}
+
+
+async def test_looking_at_a_days_follow_ups_or_at_the_signals_is_noted(front: Front) -> None:
+    leo, amy = await front.token(Role.LIAISON, name="leo"), await front.token(Role.ANALYST, name="amy")
+    day = {"name": "Northgate Day", "place": "Library", "held_on": "2026-04-18"}
+    keyed = leo | {"Idempotency-Key": a_key()}
+    planned = (await front.client.post("/api/v1/problem-solving-days", json=day, headers=keyed)).json()
+
+    await front.client.get(f"/api/v1/problem-solving-days/{planned['id']}", headers=leo)
+    await front.client.get("/api/v1/signals?undecided=true", headers=amy)
+
+    async with front.owner.connect() as connection:
+        noted = (await connection.execute(text("SELECT actor, what, filter FROM audit_read ORDER BY id"))).all()
+    assert [tuple(row) for row in noted] == [
+        ("leo", "list", {"follow_ups_of": planned["id"]}),
+        ("amy", "signal", {"only_undecided": True}),
+    ]

@@ -75,6 +75,22 @@ async def test_nobody_is_sent_to_another_site(browser: httpx.AsyncClient, addres
     assert back.headers["location"] == "/work"
 
 
+@pytest.mark.parametrize(
+    ("address", "leads_to"),
+    [
+        ("/queue", "/sign-in/start?going_to=/queue"),
+        ("https://evil.example/", "/sign-in/start"),
+        ("//evil.example/", "/sign-in/start"),
+    ],
+)
+async def test_the_way_in_leads_on_to_pages_of_this_site_only(
+    browser: httpx.AsyncClient, address: str, leads_to: str
+) -> None:
+    shown = await browser.get("/sign-in", params={"next": address})
+
+    assert f'href="{leads_to}"' in shown.text
+
+
 async def test_a_stranger_has_no_account(browser: httpx.AsyncClient) -> None:
     back = await browser.get(await vouched_for(browser, "mallory"))
 

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The weekly look on the record: what is flagged, what is the same signal, and what a past day gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.database import transaction
+from activities.folding import fold_deltas
+from activities.interface import RootCauseLook, RootCauseOutcome, RootCauseRun
+from activities.policies import Policies
+from activities.root_causes import DatabaseRootCauses, Measure
+
+AGENCY = "riverbend"
+ZONE = ZoneInfo("America/Chicago")
+FIRST_MONDAY = date(2024, 3, 4)
+PAST_WEEKS = 104
+SUNDAY = FIRST_MONDAY + timedelta(weeks=PAST_WEEKS, days=-1)
+"""The last day of the history; what is planted comes in the four weeks up to it."""
+ASKED_AT = datetime(2026, 6, 1, tzinfo=UTC)
+FAILURES = ("HND3", "HND4", "TIM2", "INF2")
+SERVICES = ("benefits", "permits")
+OFFICES = ("main_street", "harbor")
+USUAL_PER_WEEK = 2.0
+PLANTED = ("HND3", "benefits", "harbor")
+CASE = UUID(int=1)
+_INSERT = text("""
+    INSERT INTO cell_delta (agency, case_id, measure, code, service, office, channel, week, change, happened_at)
+    VALUES (:agency, :case_id, :measure, :code, :service, :office, :channel, :week, :change, :happened_at)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """So many complaints of a week, counted on its Wednesday unless told otherwise."""
+
+    code: str
+    service: str
+    office: str
+    week: date
+    change: int
+    measure: Measure = "cause"
+    happened_at: datetime | None = None
+    channel: str = "web"
+
+
+def usual(measure: Measure = "cause", codes: tuple[str, ...] = FAILURES, weeks: int = PAST_WEEKS) -> list[Counted]:
+    """Return years in which nothing is wrong, always the same."""
+    chance = np.random.default_rng(20260301)
+    return [
+        Counted(code, service, office, FIRST_MONDAY + timedelta(weeks=week), number, measure)
+        for week in range(weeks)
+        for code in codes
+        for service in SERVICES
+        for office in OFFICES
+        if (number := int(chance.poisson(USUAL_PER_WEEK)))
+    ]
+
+
+def planted(*, weeks: Iterable[int] = range(-4, 0), measure: Measure = "cause", code: str = PLANTED[0]) -> list[Counted]:
+    """Return what comes on top of the usual: three times as many, in weeks counted from the end of the history."""
+    end = SUNDAY + timedelta(days=1)
+    return [Counted(code, *PLANTED[1:], end + timedelta(weeks=week), 6, measure) for week in weeks]
+
+
+async def count(engine: AsyncEngine, counted: list[Counted], agency: str = AGENCY) -> None:
+    rows = [
+        {
+            "agency": agency,
+            "case_id": CASE,
+            "measure": one.measure,
+            "code": one.code,
+            "service": one.service,
+            "office": one.office,
+            "channel": one.channel,
+            "week": one.week,
+            "change": one.change,
+            "happened_at": one.happened_at or datetime.combine(one.week + timedelta(days=2), time(18), UTC),
+        }
+        for one in counted
+    ]
+    async with transaction(engine, agency) as connection:
+        await connection.execute(_INSERT, rows)
+
+
+async def look(engine: AsyncEngine, as_of: date | None = SUNDAY, agency: str = AGENCY) -> RootCauseOutcome:
+    """Look as a worker does that has just been started."""
+    run = RootCauseRun(agency=agency, as_of=as_of)
+    return await DatabaseRootCauses(engine, Policies()).flag_recurring_failures(
+        RootCauseLook(run=run, asked_at=ASKED_AT)
+    )
+
+
+async def rows(engine: AsyncEngine, query: str, agency: str = AGENCY) -> list[dict[str, Any]]:
+    async with transaction(engine, agency) as connection:
+        return [dict(row) for row in (await connection.execute(text(query))).mappings()]
+
+
+async def kept(engine: AsyncEngine) -> list[list[dict[str, Any]]]:
+    """Return all that looks have left in the record."""
+    tables = {"signal": "id", "signal_week": "signal_id, as_of", "signal_run": "as_of, inputs_hash"}
+    return [await rows(engine, f"SELECT * FROM {table} ORDER BY {order}") for table, order in tables.items()]
+
+
+async def weeks_of(engine: AsyncEngine, signal_id: UUID) -> list[date]:
+    found = await rows(engine, f"SELECT as_of FROM signal_week WHERE signal_id = '{signal_id}' ORDER BY as_of")
+    return [row["as_of"] for row in found]
+
+
+@pytest.fixture
+async def troubled(worker_engine: AsyncEngine) -> AsyncEngine:
+    """The record of an agency in which documents are lost three to four times as often as usual, in one place."""
+    await count(worker_engine, [*usual(), *planted()])
+    return worker_engine
+
+
+async def test_a_failure_that_has_tripled_is_flagged_with_all_its_evidence(troubled: AsyncEngine) -> None:
+    outcome = await look(troubled)
+
+    (signal,) = await rows(troubled, "SELECT * FROM signal")
+    (week,) = await rows(troubled, "SELECT * FROM signal_week")
+    truth = [one for one in (*usual(), *planted()) if (one.code, one.service, one.office) == PLANTED]
+    window_begins = SUNDAY - timedelta(weeks=week["window_weeks"])
+    assert outcome.raised == (signal["id"],)
+    assert outcome.seen_again == ()
+    assert (signal["measure"], signal["family"], signal["raised_on"]) == ("cause", "HND", SUNDAY)
+    assert (signal["code"], signal["service"], signal["office"]) == PLANTED
+    assert signal["began_week"] == SUNDAY - timedelta(days=27)
+    assert signal["decide_by"] == date(2026, 3, 13)
+    assert week["observed"] == sum(one.change for one in truth if one.week > window_begins)
+    assert week["expected"] == pytest.approx(USUAL_PER_WEEK * week["window_weeks"], rel=0.3)
+    assert week["expected"] < week["threshold"] < week["observed"]
+    assert week["p_value"] < 0.01
+    assert week["q_value"] <= 0.10
+    assert week["sentences"][0] == outcome.sentences[0]
+    assert f"{week['observed']} complaints in {week['window_weeks']} weeks" in week["sentences"][0]
+    assert f"more than {week['threshold']} is unusual" in week["sentences"][0]
+    assert "It began in the week of 2 February 2026" in week["sentences"][1]
+
+
+async def test_the_evidence_is_what_chart_and_list_are_drawn_from(troubled: AsyncEngine) -> None:
+    await look(troubled)
+
+    (week,) = await rows(troubled, "SELECT evidence FROM signal_week")
+    evidence = week["evidence"]
+    by_week: dict[str, int] = {}
+    for one in (*usual(), *planted()):
+        if (one.code, one.service, one.office) == PLANTED:
+            by_week[one.week.isoformat()] = by_week.get(one.week.isoformat(), 0) + one.change
+    series = evidence["series"]
+    assert evidence["cells"][0] == ["HND", *PLANTED]
+    assert evidence["began_week"] == "2026-02-02"
+    assert series["weeks"][-1] == "2026-02-23"
+    assert series["observed"] == [by_week.get(monday, 0) for monday in series["weeks"]]
+    assert len(series["expected"]) == len(series["upper_band"]) == len(series["weeks"])
+
+
+async def test_where_nothing_is_wrong_nothing_is_flagged(worker_engine: AsyncEngine) -> None:
+    await count(worker_engine, usual())
+
+    outcome = await look(worker_engine)
+
+    assert (outcome.raised, outcome.seen_again, outcome.sentences) == ((), (), ())
+    (run,) = await rows(worker_engine, "SELECT * FROM signal_run")
+    assert (run["as_of"], run["inputs_hash"], run["cells"]) == (SUNDAY, outcome.inputs_hash, outcome.cells)
+    assert run["settings"]["windows"] == [1, 2, 4, 8, 13]
+    assert outcome.cells > len(FAILURES) * len(SERVICES) * len(OFFICES)
+
+
+async def test_an_agency_without_complaints_is_looked_at_in_peace(worker_engine: AsyncEngine) -> None:
+    assert (await look(worker_engine)).raised == ()
+
+
+async def test_the_same_failure_in_later_weeks_is_the_same_signal(troubled: AsyncEngine) -> None:
+    (signal_id,) = (await look(troubled)).raised
+    await count(troubled, [*usual(weeks=PAST_WEEKS + 2)[len(usual()) :], *planted(weeks=(0, 1))])
+    sundays = [SUNDAY + timedelta(weeks=week) for week in range(3)]
+
+    later = [await look(troubled, sunday) for sunday in sundays[1:]]
+
+    assert [outcome.raised for outcome in later] == [(), ()]
+    assert [outcome.seen_again for outcome in later] == [(signal_id,), (signal_id,)]
+    assert await weeks_of(troubled, signal_id) == sundays
+    assert await rows(troubled, "SELECT id, raised_on FROM signal") == [{"id": signal_id, "raised_on": SUNDAY}]
+
+
+async def test_the_same_look_again_changes_nothing(troubled: AsyncEngine) -> None:
+    first = await look(troubled)
+    before = await kept(troubled)
+
+    again = await look(troubled)
+
+    assert (again.inputs_hash, again.cells, again.sentences) == (first.inputs_hash, first.cells, first.sentences)
+    assert (again.raised, again.seen_again) == ((), first.raised)
+    assert await kept(troubled) == before
+
+
+async def test_a_past_day_gives_what_was_known_then_and_the_same_later(troubled: AsyncEngine) -> None:
+    first = await look(troubled)
+    before = await kept(troubled)
+    late = datetime.combine(SUNDAY + timedelta(days=1), time(0, 30), ZONE)
+    corrections = [replace(one, change=-one.change, happened_at=late) for one in planted()]
+    coded_later = [replace(one, code="TIM2", change=9, happened_at=late) for one in planted()]
+    await count(troubled, [*corrections, *coded_later])
+
+    again = await look(troubled)
+
+    assert (again.inputs_hash, again.sentences) == (first.inputs_hash, first.sentences)
+    assert await kept(troubled) == before
+    next_day = await look(troubled, SUNDAY + timedelta(days=1))
+    assert next_day.inputs_hash != first.inputs_hash
+    assert any("Stalled" in sentence for sentence in next_day.sentences)
+    assert not any("Dropped or lost" in sentence for sentence in next_day.sentences)
+
+
+async def test_a_day_ends_at_midnight_where_the_agency_is(troubled: AsyncEngine) -> None:
+    before = await look(troubled)
+    last_minute = datetime.combine(SUNDAY, time(23, 59), ZONE)
+    assert last_minute.astimezone(UTC).date() > SUNDAY
+
+    await count(troubled, [replace(planted()[-1], happened_at=last_minute + timedelta(minutes=1))])
+    assert (await look(troubled)).inputs_hash == before.inputs_hash
+    await count(troubled, [replace(planted()[-1], happened_at=last_minute)])
+    assert (await look(troubled)).inputs_hash != before.inputs_hash
+
+
+async def test_without_a_day_it_is_the_day_before_where_the_agency_is(troubled: AsyncEngine) -> None:
+    after_midnight_utc = datetime(2026, 3, 3, 2, tzinfo=UTC)
+    asked = RootCauseLook(run=RootCauseRun(agency=AGENCY), asked_at=after_midnight_utc)
+
+    outcome = await DatabaseRootCauses(troubled, Policies()).flag_recurring_failures(asked)
+
+    assert outcome.as_of == SUNDAY
+
+
+async def test_a_week_that_is_not_over_is_not_judged(troubled: AsyncEngine) -> None:
+    await count(troubled, [replace(one, change=50) for one in planted(weeks=(0,), code="INF2")])
+
+    outcome = await look(troubled, SUNDAY + timedelta(days=6))
+
+    assert not any("Missing or unclear" in sentence for sentence in outcome.sentences)
+    assert outcome.inputs_hash == (await look(troubled)).inputs_hash
+
+
+async def test_a_past_day_looked_at_after_a_later_one_raises_no_second_signal(troubled: AsyncEngine) -> None:
+    (signal_id,) = (await look(troubled)).raised
+    a_week_before = SUNDAY - timedelta(weeks=1)
+
+    past = await look(troubled, a_week_before)
+
+    assert (past.raised, past.seen_again) == ((), (signal_id,))
+    assert await weeks_of(troubled, signal_id) == [a_week_before, SUNDAY]
+
+
+async def test_what_people_confirmed_and_what_complaints_say_are_judged_apart(worker_engine: AsyncEngine) -> None:
+    await count(worker_engine, [*usual(), *usual("intake", ("too_slow", "rude")), *planted()])
+    causes = await look(worker_engine)
+    await count(worker_engine, planted(measure="intake", code="too_slow"))
+
+    both = await look(worker_engine)
+
+    found = await rows(worker_engine, "SELECT measure, code, family, service, office FROM signal ORDER BY measure")
+    place = {"service": "benefits", "office": "harbor"}
+    assert found == [
+        {"measure": "cause", "code": "HND3", "family": "HND", **place},
+        {"measure": "intake", "code": "too_slow", "family": "intake", **place},
+    ]
+    assert both.seen_again == causes.raised
+    assert len(both.raised) == 1
+
+
+async def test_another_agencys_counts_are_not_seen(worker_engine: AsyncEngine) -> None:
+    await count(worker_engine, usual())
+    alone = await look(worker_engine)
+    await count(worker_engine, [*usual(), *planted()], agency="lakeside")
+
+    beside = await look(worker_engine)
+    theirs = await look(worker_engine, agency="lakeside")
+
+    assert beside == alone
+    assert len(theirs.raised) == 1
+    assert await rows(worker_engine, "SELECT * FROM signal") == []
+    assert [row["id"] for row in await rows(worker_engine, "SELECT id FROM signal", "lakeside")] == list(theirs.raised)
+
+
+async def test_folding_in_between_changes_nothing(troubled: AsyncEngine) -> None:
+    first = await look(troubled)
+    before = await kept(troubled)
+    assert await fold_deltas(troubled, AGENCY, "cell")
+    await count(troubled, planted(weeks=(0,)))
+
+    half_folded = await look(troubled)
+    await fold_deltas(troubled, AGENCY, "cell")
+    folded = await look(troubled)
+
+    assert half_folded.inputs_hash == folded.inputs_hash == first.inputs_hash
+    assert await kept(troubled) == before
+
+
+async def test_the_channel_a_complaint_came_by_makes_no_difference(worker_engine: AsyncEngine) -> None:
+    by_turns = [replace(one, channel=("web", "phone")[turn % 2]) for turn, one in enumerate(planted())]
+    await count(worker_engine, [*usual(), *by_turns, replace(by_turns[0], channel="post")])
+    mixed = await look(worker_engine)
+    await count(worker_engine, [*usual(), *planted(), planted()[0]], agency="lakeside")
+
+    assert mixed.inputs_hash == (await look(worker_engine, agency="lakeside")).inputs_hash
+
+
+async def test_what_came_and_was_taken_back_is_as_if_it_had_never_been(troubled: AsyncEngine) -> None:
+    first = await look(troubled)
+    wrong = replace(planted()[0], code="HND5")
+    await count(troubled, [wrong, replace(wrong, change=-wrong.change)])
+
+    assert (await look(troubled)).inputs_hash == first.inputs_hash
+
+
+async def test_tags_that_were_withdrawn_are_counted_no_more(troubled: AsyncEngine) -> None:
+    await look(troubled)
+    (before,) = await rows(troubled, "SELECT observed FROM signal_week")
+
+    await count(troubled, [replace(planted()[-1], change=-1)] * 2)
+    outcome = await look(troubled)
+    (after,) = await rows(troubled, "SELECT observed FROM signal_week")
+    await count(troubled, [replace(one, change=-4) for one in planted()])
+
+    assert len(outcome.seen_again) == 1
+    assert after["observed"] == before["observed"] - 2
+    assert (await look(troubled)).sentences == ()
