@@ -23,7 +23,7 @@ demo: .venv/ready-to-run ## The same with a demonstration agency: three years of
 	@exec $(BIN)/putright up --demo
 
 test: .venv/ready-to-test .venv/browser ## Set up and run every test (the long forms: make chaos)
-	$(PYTEST) -m "not browser and not chaos and not long"
+	$(PYTEST) -m "not browser and not chaos and not long" -n 2 --dist loadfile
 	$(PYTEST) -m "browser and not long" tests/browser
 	$(PYTEST) -m "chaos and not long" tests/chaos
 

@@ -86,12 +86,12 @@ class DatabaseRootCauses(RootCauses):
 
 
 def weekly_rows(totals: Mapping[aggregates.Cell, int], measure: Measure) -> list[WeeklyRow]:
-    """Return one measure's counts as the sums want them: over all channels, in order, none of them nothing."""
+    """Return one measure's counts as the sums want them: over all channels, in order."""
     counts: Counter[tuple[int, str, str, str]] = Counter()
     for cell, number in totals.items():
         if cell.measure == measure:
             counts[week_of(cell.week), cell.code, cell.service, cell.office] += number
-    return [WeeklyRow(*which, number) for which, number in sorted(counts.items()) if number]
+    return [WeeklyRow(*which, number) for which, number in sorted(counts.items())]
 
 
 def last_whole_week(as_of: date) -> int:

@@ -38,7 +38,7 @@ from models.commands import COMMAND, Actor, Command, ProcessFailure
 from models.messages import ContentRef
 from models.policy import Policy
 from models.receiving import Text, text_of
-from models.refusals import Refused, Stale
+from models.refusals import Refused
 from models.taxonomy import Kind
 from models.terms import Action, Role, State
 from workflows.complaint import Answer
@@ -93,7 +93,8 @@ async def act(
     case = standing.case
     policy = (await services.policies.of_case(case, now)).policy
     if not standing.is_recorded:
-        _refuse_stale(case, expected_sequence)
+        if (stale := lifecycle.why_stale(case, expected_sequence)) is not None:
+            raise stale
         rules = await services.policies.rules(case, now)
         _refuse_what_is_refused(case, actor, asked, policy, rules, now)
         _check_codes(asked, policy, standing, now)
@@ -104,7 +105,9 @@ async def act(
         lifecycle.decide(case, _command(asked, actor, command_key, as_they_stand, case, policy, standing), now)
     refs = await put_texts(services.database, agency, case_id, texts)
     command = _command(asked, actor, command_key, refs, case, policy, standing)
-    return await services.actions.act(agency, case_id, command)
+    # What stands here may change before the workflow decides; it looks again.
+    conditional = command.model_copy(update={"expected_sequence": expected_sequence})
+    return await services.actions.act(agency, case_id, conditional)
 
 
 async def _standing(services: Services, agency: str, case_id: UUID, asked: ActionAsked, command_key: str) -> Standing:
@@ -132,15 +135,6 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def _refuse_stale(case: Case, expected_sequence: int | None) -> None:
-    if expected_sequence is not None and expected_sequence != case.sequence:
-        sentence = (
-            f"The complaint has changed since you looked at it (event {case.sequence}, you saw {expected_sequence}); "
-            "look again, then decide."
-        )
-        raise Stale(sentence)
 
 
 def _refuse_what_is_refused(

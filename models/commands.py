@@ -8,7 +8,7 @@ codes (services, teams, failures) are checked against the policy where the comma
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, TypeAdapter
@@ -35,11 +35,17 @@ class Asked(Message):
 
     actor: Actor
     key: Key
+    expected_sequence: int | None = None
+    """The last event that the asker saw: a condition of being done, no part of what is done, hashed or recorded."""
 
     @property
     def request_hash(self) -> bytes:
         """SHA-256 of the whole request: the same key with another hash is another request."""
-        return sha256(canonical_message(self))
+        return sha256(canonical_message(self.unconditional()))
+
+    def unconditional(self) -> Self:
+        """Return the command as events hold it."""
+        return self if self.expected_sequence is None else self.model_copy(update={"expected_sequence": None})
 
 
 class Receipt(Message):

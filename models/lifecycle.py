@@ -25,7 +25,7 @@ from models.case import Case
 from models.commands import Actor, Command
 from models.events import Event
 from models.guards import Check, Guard
-from models.refusals import Refused, WrongRole, WrongState
+from models.refusals import Refused, Stale, WrongRole, WrongState
 from models.terms import OPEN_STATES, Action, ClockName, Role, State
 
 _DESK = frozenset({Role.INTAKE, Role.CASEWORKER, Role.SUPERVISOR})
@@ -162,6 +162,8 @@ def _listed(roles: AbstractSet[Role]) -> str:
 
 def decide(case: Case, command: Command, at: datetime) -> Event:
     """Return the event that `command` makes of `case` at `at`, or raise `Refused` with the sentence why not."""
+    if (stale := why_stale(case, command.expected_sequence)) is not None:
+        raise stale
     transition = transition_of(case.state, command.action, command.actor.role)
     for guard in transition.guards:
         if (refused := guard(case, command.actor)) is not None:
@@ -171,8 +173,18 @@ def decide(case: Case, command: Command, at: datetime) -> Event:
             raise refused
     return Event(
         case_id=case.id, sequence=case.sequence + 1, at=at, source=case.state,
-        target=transition.target or case.state, command=command,
+        target=transition.target or case.state, command=command.unconditional(),
     )  # fmt: skip
+
+
+def why_stale(case: Case, expected_sequence: int | None) -> Stale | None:
+    """Return why a case is no longer what the asker saw; None where it is, or where they do not mind."""
+    if expected_sequence is None or expected_sequence == case.sequence:
+        return None
+    return Stale(
+        f"The complaint has changed since you looked at it (event {case.sequence}, you saw {expected_sequence}); "
+        "look again, then decide."
+    )
 
 
 def why_not(case: Case, action: Action, actor: Actor) -> Refused | None:

@@ -145,7 +145,7 @@ class ComplaintWorkflow:
             self.decide_and_apply(SendReceipt(actor=SYSTEM, key=RECEIPT_KEY))
 
     async def adopt_the_record(self) -> None:
-        """Go on from what the record holds, unless somebody has asked for something meanwhile: that is recorded first."""
+        """Go on from what the record holds; what somebody has asked for meanwhile is recorded first."""
         loaded = await workflow.execute_local_activity_method(
             CaseRecords.load, self.address, start_to_close_timeout=RECORD_WITHIN, retry_policy=UNTIL_RECORDED
         )

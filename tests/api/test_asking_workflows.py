@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,11 +15,12 @@ from api.problems import problem_of
 from api.reads.answers import RecordedAnswers
 from api.reads.database import Database
 from models.commands import Note
-from models.refusals import Disposed
+from models.refusals import Disposed, Refused, Stale
 from models.terms import Action, State
-from tests.given import ANN, a_command
+from tests.given import ANN, BEN, a_command
 from tests.live import Desk, client_of
 from tests.servers import TemporalServer
+from workflows.complaint import Answer
 
 
 @pytest.fixture
@@ -58,3 +61,30 @@ async def test_a_case_that_was_disposed_of_is_refused_with_the_reason(
         await actions.act(live.address.agency, live.address.case_id, note)
 
     assert problem_of(refused.value).status == 409
+
+
+async def test_of_two_who_saw_the_same_case_at_once_only_one_is_granted(desk: Desk, actions: Actions) -> None:
+    live = await desk.a_case()
+    case = await live.case()
+    notes = [
+        a_command(Action.NOTE, case, who).model_copy(update={"expected_sequence": case.sequence}) for who in (ANN, BEN)
+    ]
+
+    told = await asyncio.gather(
+        *(actions.act(live.address.agency, live.address.case_id, note) for note in notes), return_exceptions=True
+    )
+
+    assert [type(answer) for answer in told if isinstance(answer, Refused)] == [Stale]
+    assert [answer.sequence for answer in told if isinstance(answer, Answer)] == [case.sequence + 1]
+    assert (await live.actions()).count("note") == 1
+
+
+async def test_a_granted_request_is_answered_again_though_the_case_has_moved_on(desk: Desk, actions: Actions) -> None:
+    live = await desk.a_case()
+    case = await live.case()
+    note = a_command(Action.NOTE, case, ANN).model_copy(update={"expected_sequence": case.sequence})
+
+    first, again = [await actions.act(live.address.agency, live.address.case_id, note) for _ in range(2)]
+    directly = await live.act(note, update_id="another")
+
+    assert first == again == directly
