@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -191,6 +191,7 @@ async def _page(
         signal=_view(row, decided, place),
         chart=await _chart(row, weeks, place),
         rows=[_behind(case, place) for case in behind.rows],
+        since=place.times.day(row.began_week),
         older=f"/signals/{signal_id}?after={behind.next_cursor}#behind" if behind.next_cursor else "",
         may_decide=person.role in DECIDERS,
         decisions=DECISIONS,
@@ -236,8 +237,10 @@ async def _chart(row: SignalRow, weeks: tuple[SignalWeek, ...], place: Place) ->
     columns = (series["weeks"], series["observed"], series["expected"], series["upper_band"])
     told = tuple(Week(*values) for values in zip(*columns, strict=True))
     window = "week" if row.window_weeks == 1 else f"{row.window_weeks} weeks"
+    # Whole weeks are judged: the last one may have ended some days before the day of the look.
+    ended_on = date.fromisoformat(series["weeks"][-1]) + timedelta(days=6)
     caption = (
-        f"{row.observed} complaints in the {window} to {place.times.day(row.as_of)}: "
+        f"{row.observed} complaints in the {window} to {place.times.day(ended_on)}: "
         f"{number(row.expected)} were expected, and more than {row.threshold} is unusual."
     )
     rounded = tuple(Week(week.week, week.observed, round(week.expected, 1), week.upper) for week in told)
