@@ -68,14 +68,14 @@ async def my_work(request: Request, services: Given, person: Annotated[Staff, De
             for row in (await cases(connection, wanted, cursor=None, limit=NEW_SHOWN, now=place.now)).rows
         ]
         await note_read(connection, person.agency, person.actor, Looked.LIST, asked={"page": "work", **mine.told()})
-    groups = _groups(place, own.rows, [row for row in fresh if row.owner is None])
+    groups = _groups(place, own.rows, fresh)
     return place.page(request, "work", "staff/work.html", groups=groups, tiles=groups, today=place.times.day(place.now))
 
 
 def _new_for(person: Staff) -> list[Filter]:
     """Return the lists of what nobody has taken yet: those of my teams, or all where I am in none."""
     teams: Iterable[str | None] = person.teams or (None,)
-    return [Filter(state=State.IN_TRIAGE, team=team) for team in teams]
+    return [Filter(is_open=True, is_unowned=True, team=team) for team in teams]
 
 
 def _groups(place: Place, own: Iterable[CaseRow], fresh: Iterable[CaseRow]) -> list[Group]:

@@ -44,6 +44,8 @@ class Filter:
     stage: Stage | None = None
     team: str | None = None
     owner: str | None = None
+    is_unowned: bool = False
+    """Only what nobody has: new cases, and those that a complainant had reopened."""
     service: str | None = None
     category: str | None = None
     office: str | None = None
@@ -256,6 +258,8 @@ def _filtered(wanted: Filter, now: datetime) -> Select[Any]:
         query = query.where(columns.is_open)
     elif wanted.is_open is False:
         query = query.where(~columns.is_open)
+    if wanted.is_unowned:
+        query = query.where(columns.owner.is_(None))
     if wanted.is_overdue is not None:
         is_late = columns.queue_at < now
         query = query.where(is_late if wanted.is_overdue else ~is_late)
