@@ -44,7 +44,7 @@ class Filter:
     stage: Stage | None = None
     team: str | None = None
     owner: str | None = None
-    is_unowned: bool = False
+    is_unowned: bool | None = None
     """Only what nobody has: new cases, and those that a complainant had reopened."""
     service: str | None = None
     category: str | None = None
