@@ -8,9 +8,10 @@ product, codec on, seven actions a life. Real and bare runs alternate; the figur
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -25,6 +26,7 @@ from activities.policies import Policies
 from activities.root_causes import DatabaseRootCauses
 from api.writes.receipts import accept
 from benchmarks.bare import BareWorkflow, nothing
+from benchmarks.instructions import Uncountable, counting
 from models.case import Case
 from models.commands import Command
 from models.receiving import Submission, intake_of
@@ -57,10 +59,12 @@ NARRATIVE = "I sent the renewal form twice and both times it was lost between th
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run: lives a second, and processor time of every process concerned, in milliseconds a life."""
+    """One run: lives a second; what every process concerned took for a life, in milliseconds and instructions."""
 
     lives_per_second: float
     cpu_ms_per_life: float
+    million_instructions_per_life: float | None
+    """None where they cannot be counted."""
 
 
 @dataclass(slots=True)
@@ -74,13 +78,17 @@ class Scene:
     client: Client
     task_queue: str
 
-    def cpu_seconds(self) -> float:
-        """Return the processor time used so far by PostgreSQL, Temporal and this process."""
+    def processes(self) -> list[psutil.Process]:
+        """Return PostgreSQL's, Temporal's and this process, which is the worker."""
         processes = [psutil.Process()]
         for child in (self.postgres.child, self.temporal.child):
             parent = psutil.Process(child.process.pid)
             processes += [parent, *parent.children(recursive=True)]
-        return sum(sum(process.cpu_times()[:4]) for process in processes)
+        return processes
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time they have used so far."""
+        return sum(sum(process.cpu_times()[:4]) for process in self.processes())
 
 
 def a_submission() -> Submission:
@@ -126,8 +134,8 @@ async def a_bare_life(scene: Scene) -> None:
         await handle.execute_update(BareWorkflow.act, command, id=command.key)
 
 
-async def measure(scene: Scene, life: Callable[[Scene], Awaitable[None]]) -> Measured:
-    """Live many lives, so many at once."""
+async def measure(scene: Scene, life: Callable[[Scene], Awaitable[None]], *, counted: bool) -> Measured:
+    """Live many lives, so many at once; `counted`: count instructions, too."""
     turns = asyncio.Semaphore(CONCURRENCY)
 
     async def one() -> None:
@@ -135,9 +143,24 @@ async def measure(scene: Scene, life: Callable[[Scene], Awaitable[None]]) -> Mea
             await life(scene)
 
     cpu, began = scene.cpu_seconds(), time.perf_counter()
-    await asyncio.gather(*(one() for _ in range(LIVES_A_RUN)))
+    with counting(scene.processes()) if counted else contextlib.nullcontext() as count:
+        await asyncio.gather(*(one() for _ in range(LIVES_A_RUN)))
     took = time.perf_counter() - began
-    return Measured(LIVES_A_RUN / took, 1000 * (scene.cpu_seconds() - cpu) / LIVES_A_RUN)
+    return Measured(
+        lives_per_second=LIVES_A_RUN / took,
+        cpu_ms_per_life=1000 * (scene.cpu_seconds() - cpu) / LIVES_A_RUN,
+        million_instructions_per_life=count.total / 1e6 / LIVES_A_RUN if count else None,
+    )
+
+
+def can_count() -> bool:
+    """Return whether instructions can be counted here; say so if not."""
+    try:
+        with counting([psutil.Process()]):
+            return True
+    except Uncountable as problem:
+        print(f"{problem} Processor time stands for them.")
+        return False
 
 
 async def events_of_a_life(scene: Scene) -> int:
@@ -172,7 +195,11 @@ async def run(scene: Scene) -> None:
         await a_real_life(scene)
         await a_bare_life(scene)
         print(f"events of one life in Temporal's history: {await events_of_a_life(scene)}")
-        pairs = [(await measure(scene, a_real_life), await measure(scene, a_bare_life)) for _ in range(PAIRS)]
+        counted = can_count()
+        pairs = [
+            (await measure(scene, a_real_life, counted=counted), await measure(scene, a_bare_life, counted=counted))
+            for _ in range(PAIRS)
+        ]
     for real, yardstick in pairs:
         print(
             f"real {real.lives_per_second:5.1f} lives/s {real.lives_per_second * len(ACTIONS):6.1f} actions/s "
@@ -182,6 +209,16 @@ async def run(scene: Scene) -> None:
     ratio = statistics.median(real.lives_per_second / bare.lives_per_second for real, bare in pairs)
     cpu = statistics.median(bare.cpu_ms_per_life / real.cpu_ms_per_life for real, bare in pairs)
     print(f"median of ratios: {ratio:.2f} in lives a second, {cpu:.2f} in processor time (goal 0.60)")
+    print(
+        f"a life of {len(ACTIONS)} actions: {_cost([real for real, _ in pairs])}; bare {_cost([b for _, b in pairs])}"
+    )
+
+
+def _cost(runs: Sequence[Measured]) -> str:
+    """Return the median cost of a life in words."""
+    told = f"{statistics.median(run.cpu_ms_per_life for run in runs):.0f} ms CPU"
+    instructions = [run.million_instructions_per_life for run in runs if run.million_instructions_per_life is not None]
+    return told + (f", {statistics.median(instructions):.0f} million instructions" if instructions else "")
 
 
 async def main() -> None:

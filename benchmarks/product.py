@@ -26,7 +26,8 @@ from run.embedded.temporary import temporary_folder
 from run.settings import PROJECT_FOLDER, Settings, libpq_url
 from run.tokens import create_token
 
-READY_WITHIN_SECONDS = 120
+READY_WITHIN_SECONDS = 300
+"""Long enough for the demonstration to be loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,12 @@ class Product:
         with psycopg.connect(self.dsn) as connection:
             row = connection.execute(query).fetchone()
         return int(row[0]) if row else 0
+
+    def text(self, query: LiteralString) -> str:
+        """Return one value out of the record, as text."""
+        with psycopg.connect(self.dsn) as connection:
+            row = connection.execute(query).fetchone()
+        return str(row[0]) if row else ""
 
     def memory(self) -> list[str]:
         """Return a line with the resident memory of each process."""

@@ -28,6 +28,8 @@ class Account:
 ACCOUNTS = (
     Account("ann", "Ann Archer", (Role.CASEWORKER,)),
     Account("ben", "Ben Brook", (Role.CASEWORKER,)),
+    Account("cara", "Cara Castle", (Role.CASEWORKER,)),
+    Account("dan", "Dan Dale", (Role.CASEWORKER,)),
     Account("sue", "Sue Summers", (Role.SUPERVISOR, Role.CASEWORKER)),
     Account("ivy", "Ivy Ingram", (Role.INTAKE,)),
     Account("amy", "Amy Alder", (Role.ANALYST,)),

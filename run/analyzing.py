@@ -3,26 +3,41 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from temporalio.client import Client
 
-from activities.database import agencies
+from activities.imports import importing_agencies
 from activities.interface import RootCauseOutcome, RootCauseRun
-from run.composition import case_keys, engine_for, secrets_of, temporal_client
+from activities.root_causes import last_whole_week
+from analytics.cube import monday_of
+from run.composition import case_keys, engine_for, now, secrets_of, temporal_client
 from run.schedules import root_cause_id
 from run.settings import Settings
 from workflows.root_cause import RootCauseWorkflow
 
 
+class CannotAnalyze(Exception):
+    """There is nothing to look at; the text says why."""
+
+
 async def analyze(settings: Settings, *, agency: str, as_of: date | None) -> list[str]:
-    """Have a worker look at the agency, or all, and return what it found as lines."""
+    """Have a worker look at the agency, or all, and return what it found as lines.
+
+    Raises CannotAnalyze for an agency that is none, and for a day that is not over nor begun.
+    """
     engine = engine_for(settings.worker_database_url, connections=2)
     try:
+        chosen = [one for one in await importing_agencies(engine) if agency in {"", one.slug}]
+        if not chosen:
+            raise CannotAnalyze(f"There is no agency {agency}." if agency else "There is no agency.")
+        for one in chosen:
+            _refuse_a_day_to_come(as_of, now().astimezone(ZoneInfo(one.time_zone)).date())
         client = await temporal_client(settings, case_keys(engine, secrets_of(settings)))
-        chosen = [agency] if agency else await agencies(engine)
-        outcomes = [await look(client, RootCauseRun(agency=one, as_of=as_of), settings.task_queue) for one in chosen]
+        runs = [RootCauseRun(agency=one.slug, as_of=as_of) for one in chosen]
+        outcomes = [await look(client, run, settings.task_queue) for run in runs]
     finally:
         await engine.dispose()
     return [line for outcome in outcomes for line in _lines(outcome)]
@@ -35,10 +50,17 @@ async def look(client: Client, run: RootCauseRun, task_queue: str) -> RootCauseO
     )
 
 
+def _refuse_a_day_to_come(as_of: date | None, today: date) -> None:
+    if as_of is not None and as_of > today:
+        raise CannotAnalyze(f"{as_of} has not come yet; today is {today}. Name it or a day before it.")
+
+
 def _lines(outcome: RootCauseOutcome) -> list[str]:
     count = len(outcome.raised) + len(outcome.seen_again)
+    monday = monday_of(last_whole_week(outcome.as_of))
     head = (
-        f"{outcome.agency}, as of {outcome.as_of}: {outcome.cells:,} places and failures looked at, "
+        f"{outcome.agency}, as of {outcome.as_of}: the weeks up to that of {monday} to {monday + timedelta(days=6)} "
+        f"are judged, the last that is over; {outcome.cells:,} places and failures looked at, "
         f"{count} signal{'' if count == 1 else 's'} ({len(outcome.raised)} new). Inputs {outcome.inputs_hash[:12]}."
     )
     ids = (*outcome.raised, *outcome.seen_again)

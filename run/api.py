@@ -21,7 +21,6 @@ from api.reads.answers import RecordedAnswers
 from api.reads.database import Database
 from api.reads.policies import Policies
 from api.services import Services, SignIn, WebSettings
-from run.accounts import ACCOUNTS
 from run.composition import case_keys, now, secrets_of, temporal_client
 from run.settings import Settings, SettingsFaults
 from run.sign_in import sign_in_for
@@ -47,7 +46,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
     listening = _listen(settings.host, settings.port)
     engine = engine_of_api(settings.api_database_url)
     try:
-        with listening, sign_in_for(settings, tuple(account.name for account in ACCOUNTS)) as sign_in:
+        with listening, sign_in_for(settings) as sign_in:
             services = await services_for(settings, engine, sign_in)
             server = Server(_config(services))
             serving = asyncio.create_task(server.serve(sockets=[listening]))

@@ -8,11 +8,12 @@ Exit codes: 0 done; 1 done and something is wrong with the data (a broken chain,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
-import warnings
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,12 +22,11 @@ import psycopg
 import sqlalchemy.exc
 import typer
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from run.settings import Need, Settings, SettingsFaults
 
-# Authlib tells whoever imports it of a coming change that concerns its own maintainers.
-warnings.filterwarnings("ignore", message="The httpx module is deprecated")
-
+TELL_EVERY_SECONDS = 5.0
 WRONG_DATA, WRONG_USE, OUT_OF_REACH = 1, 2, 3
 _out = Console(highlight=False, soft_wrap=True, markup=False)
 _err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
@@ -71,6 +71,35 @@ def _settings(*needs: Need) -> Settings:
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
     return settings
+
+
+def _settings_of_what_runs(*needs: Need, temporal: bool = False) -> Settings:
+    """Return the settings for work on a record that somebody else has started; refuse where nobody has."""
+    from run.reach import nothing_runs  # noqa: PLC0415 - `putright --help` need not load everything
+
+    settings = _settings(*needs)
+    if sentence := nothing_runs(settings, temporal=temporal):
+        raise _fail(sentence, OUT_OF_REACH)
+    return settings
+
+
+@contextlib.contextmanager
+def _counting(words: str) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how many cases are done so far; elsewhere say it every few seconds, for a log."""
+    done, told_at = 0, time.monotonic()
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=_err, transient=True) as progress:
+        bar = progress.add_task(words, total=None)
+
+        def count(more: int) -> None:
+            nonlocal done, told_at
+            done += more
+            told = f"{words}: {done:,} so far …"
+            progress.update(bar, description=told)
+            if not _err.is_terminal and time.monotonic() - told_at > TELL_EVERY_SECONDS:
+                told_at = time.monotonic()
+                _err.print(told)
+
+        yield count
 
 
 def _fail(sentence: str, code: int) -> typer.Exit:
@@ -153,6 +182,8 @@ def _read_policy(folder: Path) -> Any:  # noqa: ANN401 - Policy, imported late t
     from models.policy import PolicyFaults  # noqa: PLC0415
     from run.policy_folder import read_policy  # noqa: PLC0415
 
+    if not folder.is_dir():
+        raise _fail(f"There is no policy folder {folder}.", WRONG_USE)
     try:
         return read_policy(folder)
     except PolicyFaults as faults:
@@ -186,7 +217,7 @@ def import_(
     """Take in complaints from a file, each once, however often it is run."""
     from run.importing import ImportImpossible, import_file  # noqa: PLC0415
 
-    settings = _settings("worker_database_url")
+    settings = _settings_of_what_runs("worker_database_url")
     importing = import_file(
         settings, file, column_map, agency=agency, as_history=as_history, rejects=rejects, limit=limit, console=_err
     )
@@ -209,10 +240,10 @@ def demo_load(
     from run.composition import now  # noqa: PLC0415
     from run.demo import NoDemonstration, load_demo  # noqa: PLC0415
 
-    settings = _settings("database_url", "worker_database_url")
+    settings = _settings_of_what_runs("database_url", "worker_database_url")
     day = _day(today) if today else None
     try:
-        lines = asyncio.run(load_demo(settings, seed=seed, today=day, now=now()))
+        lines = asyncio.run(load_demo(settings, seed=seed, today=day, now=now(), say=_out.print))
     except NoDemonstration as problem:
         raise _fail(str(problem), WRONG_USE) from problem
     for line in lines:
@@ -222,12 +253,13 @@ def demo_load(
 @demo_app.command("accounts")
 def demo_accounts() -> None:
     """Make the demonstration accounts; refused unless everything is embedded, on this machine only."""
-    from run.accounts import seed_accounts  # noqa: PLC0415
+    from run.accounts import NotHere, seed_accounts  # noqa: PLC0415
 
-    settings = _settings("database_url")
-    if not settings.may_sign_anyone_in:
-        raise _fail("Demonstration accounts are for the embedded servers on this machine only.", WRONG_USE)
-    _out.print(seed_accounts(settings))
+    settings = _settings_of_what_runs("database_url")
+    try:
+        _out.print(seed_accounts(settings))
+    except NotHere as problem:
+        raise _fail(str(problem), WRONG_USE) from problem
 
 
 @app.command()
@@ -238,11 +270,16 @@ def analyze(
     ] = "",
 ) -> None:
     """Look for recurring process failures now, or as of a past day; the same inputs give the same answer."""
+    from run.analyzing import CannotAnalyze  # noqa: PLC0415
     from run.analyzing import analyze as look  # noqa: PLC0415
 
-    settings = _settings("worker_database_url")
+    settings = _settings_of_what_runs("worker_database_url", temporal=True)
     day = _day(as_of) if as_of else None
-    for line in asyncio.run(look(settings, agency=agency, as_of=day)):
+    try:
+        lines = asyncio.run(look(settings, agency=agency, as_of=day))
+    except CannotAnalyze as problem:
+        raise _fail(str(problem), WRONG_USE) from problem
+    for line in lines:
         _out.print(line)
 
 
@@ -253,8 +290,10 @@ def verify(
     """Walk every chain and anchor, and say the first link that is broken."""
     from run.verify import verify_record  # noqa: PLC0415
 
-    settings = _settings("worker_database_url")
-    if not asyncio.run(verify_record(settings, agency=agency, say=_out.print)):
+    settings = _settings_of_what_runs("worker_database_url")
+    with _counting("Cases verified") as count:
+        holds = asyncio.run(verify_record(settings, agency=agency, say=_out.print, on_cases=count))
+    if not holds:
         raise typer.Exit(WRONG_DATA)
 
 
@@ -266,8 +305,9 @@ def rebuild(
     """Make the read model again from the events, case by case, while everybody goes on working."""
     from run.rebuild import rebuild_record  # noqa: PLC0415
 
-    settings = _settings("worker_database_url")
-    asyncio.run(rebuild_record(settings, agency=agency, workflows=workflows, say=_out.print))
+    settings = _settings_of_what_runs("worker_database_url", temporal=workflows)
+    with _counting("Cases told again") as count:
+        asyncio.run(rebuild_record(settings, agency=agency, workflows=workflows, say=_out.print, on_cases=count))
 
 
 @token_app.command("create")
@@ -282,7 +322,7 @@ def token_create(
     from run.composition import now  # noqa: PLC0415
     from run.tokens import NoSuchAccount, create_token  # noqa: PLC0415
 
-    settings = _settings("database_url")
+    settings = _settings_of_what_runs("database_url")
     try:
         _out.print(create_token(settings, agency=agency, name=name, role=role, label=label, days=days, now=now()))
     except NoSuchAccount as problem:

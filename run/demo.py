@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from multiprocessing import get_context
-from typing import Final
-from uuid import UUID
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -26,12 +25,14 @@ from activities.history import HistoryWriter, Story
 from activities.interface import RootCauseLook, RootCauseRun
 from activities.policies import Policies, in_force_at
 from activities.root_causes import DatabaseRootCauses
+from api.reads.signals import signals
 from models.clocks import Rules
 from models.messages import canonical
 from models.policy import Policy
 from models.receiving import Submission, intake_of
 from models.tables.receipts import receipt
 from models.tables.registers import problem_solving_day, staff
+from run.accounts import ACCOUNTS
 from run.composition import engine_for, secrets_of
 from run.demonstration.lives import SUE, TEAMS, Diary, Life, World
 from run.demonstration.plan import YEARS, Planned, ProblemSolvingDay, Setting, plan, problem_solving_days
@@ -42,10 +43,14 @@ AGENCY: Final = "riverbend"
 BATCH_STORIES: Final = 300
 SHARES_AT_MOST: Final = 4
 WEEKS_LOOKED_BACK: Final = 4
+TELL_EVERY: Final = timedelta(seconds=5)
+SIGNALS: Final = 100
+"""More than a demonstration ever has."""
 _KEY: Final = "demo:"
 _DIARY_MARGIN: Final = timedelta(days=250)
 """So far beyond today people make plans; what lies there is not told."""
 _ROSTER: Final = ("ivy", "ann", "ben")
+_DISPLAY_NAMES: Final = {account.name: account.display_name for account in ACCOUNTS}
 
 
 class NoDemonstration(Exception):
@@ -62,9 +67,17 @@ class Loaded:
 
 
 async def load_demo(
-    settings: Settings, *, seed: int, today: date | None, now: datetime, years: int = YEARS
+    settings: Settings,
+    *,
+    seed: int,
+    today: date | None,
+    now: datetime,
+    years: int = YEARS,
+    say: Callable[[str], object] = lambda _: None,
 ) -> tuple[str, ...]:
     """Load the demonstration and say in sentences what was done; what is there already is left as it is.
+
+    `say` hears meanwhile how far it is.
 
     `today` is where the story ends, by default the day of `now`. Raises NoDemonstration where the policy is another.
     """
@@ -80,25 +93,52 @@ async def load_demo(
     finally:
         await engine.dispose()
         await owner.dispose()
-    loaded = await _by_all_processors(settings, setting, now)
+    loaded = await _while_telling(_by_all_processors(settings, setting, now), settings, setting, say)
+    say("Looking for recurring failures, as in the last weeks …")
     return (*_sentences(loaded, setting), await _look_back(settings, setting, now))
 
 
 async def _look_back(settings: Settings, setting: Setting, now: datetime) -> str:
     """Look for recurring failures as the weekly runs of the last weeks would have; done again it finds the same."""
     engine = engine_for(settings.worker_database_url, connections=1)
-    signals: set[UUID] = set()
     try:
         book = await _Book.read(engine, Policies())
         looks = DatabaseRootCauses(engine, Policies())
         for weeks_ago in reversed(range(WEEKS_LOOKED_BACK)):
             day = setting.today - timedelta(days=1, weeks=weeks_ago)
             run = RootCauseRun(agency=book.newest.agency.slug, as_of=day)
-            outcome = await looks.flag_recurring_failures(RootCauseLook(run=run, asked_at=now))
-            signals |= {*outcome.raised, *outcome.seen_again}
+            await looks.flag_recurring_failures(RootCauseLook(run=run, asked_at=now))
+        async with transaction(engine, AGENCY) as connection:
+            today = now.astimezone(setting.zone).date()
+            waiting = await signals(connection, only_undecided=True, today=today, cursor=None, limit=SIGNALS)
+            found = await signals(connection, only_undecided=False, today=today, cursor=None, limit=SIGNALS)
     finally:
         await engine.dispose()
-    return f"{len(signals)} signals of recurring failures wait for a supervisor's decision."
+    return _on_signals(len(waiting.rows), len(found.rows))
+
+
+def _on_signals(waiting: int, found: int) -> str:
+    if waiting == found:
+        return f"{found} signals of recurring failures wait for a supervisor's decision."
+    return f"Of {found} signals of recurring failures, {waiting} wait for a supervisor's decision."
+
+
+async def _while_telling(
+    loading: Coroutine[Any, Any, Loaded], settings: Settings, setting: Setting, say: Callable[[str], object]
+) -> Loaded:
+    """Load, and say every few seconds how many complaints are there."""
+    expected = len(plan(setting))
+    engine = engine_for(settings.worker_database_url, connections=1)
+    task = asyncio.create_task(loading)
+    try:
+        while not (await asyncio.wait([task], timeout=TELL_EVERY.total_seconds()))[0]:
+            async with transaction(engine, AGENCY) as connection:
+                query = select(func.count()).where(receipt.c.idempotency_key.startswith(_KEY, autoescape=True))
+                there = (await connection.execute(query)).scalar_one()
+            say(f"{there:,} of {expected:,} complaints are in the record …")
+        return task.result()
+    finally:
+        await engine.dispose()
 
 
 async def _by_all_processors(settings: Settings, setting: Setting, now: datetime) -> Loaded:
@@ -282,7 +322,7 @@ def _people() -> Iterator[dict[str, object]]:
         yield {
             "agency": AGENCY,
             "name": name,
-            "display_name": name.capitalize(),
+            "display_name": _DISPLAY_NAMES[name],
             "roles": roles.get(name, ["caseworker"]),
             "teams": own,
         }

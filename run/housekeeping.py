@@ -26,7 +26,7 @@ from activities.letter_values import Links
 from activities.mail import mailer_for
 from activities.policies import Policies
 from activities.sweeping import Sweep
-from run.composition import now
+from run.composition import Secrets, now
 from run.reach import OUT_OF_REACH
 from run.settings import Settings
 
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 def loops(
-    engine: AsyncEngine, client: Client, settings: Settings, wake_outbox: asyncio.Event
+    engine: AsyncEngine, client: Client, settings: Settings, secrets: Secrets, wake_outbox: asyncio.Event
 ) -> list[Coroutine[Any, Any, None]]:
     """Return the loops of a worker; each runs until it is cancelled. `wake_outbox` is set when a letter was written."""
     post = Correspondence(
@@ -54,9 +54,10 @@ def loops(
         mailer_for(settings.smtp_url, settings.home / MAIL_FOLDER),
         mail_from=settings.mail_from,
         links=Links(settings.public_url),
+        secrets_key=secrets.complainant_secrets,
         clock=now,
     )
-    sweep = Sweep(engine, client, clock=now)
+    sweep = Sweep(engine, client, wrapping_key=secrets.case_keys, clock=now)
 
     async def send_letters() -> None:
         wake_outbox.clear()

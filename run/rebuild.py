@@ -46,13 +46,23 @@ class Restarted:
     """Running, but nobody answered for them: left alone. Is a worker running?"""
 
 
-async def rebuild_record(settings: Settings, *, agency: str, workflows: bool, say: Callable[[str], object]) -> None:
-    """Rebuild one agency's read model, or every agency's, and say what was put right."""
+async def rebuild_record(
+    settings: Settings,
+    *,
+    agency: str,
+    workflows: bool,
+    say: Callable[[str], object],
+    on_cases: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Rebuild one agency's read model, or every agency's, and say what was put right.
+
+    `on_cases` hears of every so many cases told again.
+    """
     engine = engine_for(settings.worker_database_url, connections=CONNECTIONS)
     try:
         slugs = [slug for slug in await agencies(engine) if agency in {"", slug}]
         for slug in slugs:
-            for sentence in sentences_of(await rebuild_agency(engine, Policies(), slug, clock=now)):
+            for sentence in sentences_of(await rebuild_agency(engine, Policies(), slug, clock=now, on_cases=on_cases)):
                 say(sentence)
         if workflows:
             client = await temporal_client(settings, case_keys(engine, secrets_of(settings)))

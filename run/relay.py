@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
 import psycopg
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from activities.pending import Claimed, PendingQueue
+from activities.sweeping import mark_wrong_master_key
 from models.case_keys import KeyDestroyed, WrongMasterKey
 from run.reach import OUT_OF_REACH
 from workflows.starting import start_case
@@ -33,14 +35,15 @@ class Relay:
     def __init__(
         self,
         client: Client,
-        queue: PendingQueue,
+        engine: AsyncEngine,
         *,
         task_queue: str,
         in_flight: int,
         clock: Callable[[], datetime],
     ) -> None:
         self._client = client
-        self._queue = queue
+        self._engine = engine
+        self._queue = PendingQueue(engine, "receipt_pending")
         self._task_queue = task_queue
         self._in_flight = in_flight
         self._clock = clock
@@ -79,7 +82,8 @@ class Relay:
             return True  # nobody can read what its workflow would say; there is nothing to start
         except WrongMasterKey as problem:
             _log.error("case %s cannot be started: %s", item.id, problem)
-            return False
+            await mark_wrong_master_key(self._engine, item.agency, [item.id])
+            return True  # the sweep queues it again when its key opens
         except OUT_OF_REACH as problem:
             _log.warning("case %s is not started yet (%s)", item.id, type(problem).__name__)
             return False

@@ -11,7 +11,8 @@ import ipaddress
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -25,7 +26,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 PREFIX = "PUTRIGHT_"
 FOUND_OUT = {"has_embedded_database", "has_embedded_temporal"}
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+DATABASE_ADDRESSES = {"database_url", "worker_database_url", "api_database_url"}
+PROVIDER = {"oidc_issuer", "oidc_client_id", "oidc_client_secret"}
 SECRET_BYTES = 32
+NEAR_ENOUGH = 0.7
+"""How alike (0 to 1) a word must be to a setting's name to be taken for a misspelling of it."""
 MASTER_KEY_SHAPE = re.compile(r"[0-9a-f]{64}")
 
 # The names of the database and its roles, wherever it stands; migrations make the last three.
@@ -149,7 +154,7 @@ class Settings(BaseModel):
     @field_validator("public_url", "oidc_issuer")
     @classmethod
     def _web_address(cls, url: str) -> str:
-        if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc):
+        if url and not _is_url(url, {"http", "https"}):
             message = "must be a web address beginning with https:// (or http:// on this machine)"
             raise ValueError(message)
         return url.rstrip("/")
@@ -157,8 +162,8 @@ class Settings(BaseModel):
     @field_validator("smtp_url")
     @classmethod
     def _mail_address(cls, url: str) -> str:
-        if url and (urlsplit(url).scheme not in {"smtp", "smtps", "smtp+starttls"} or not urlsplit(url).hostname):
-            message = "must be like smtp://host:25, smtps://user:password@host:465 or smtp+starttls://…"
+        if url and not _is_url(url, {"smtp", "smtps", "smtp+starttls"}):
+            message = "must be like smtp://host:25, smtps://user:password@host:465 or smtp+starttls://host:587"
             raise ValueError(message)
         return url
 
@@ -171,14 +176,6 @@ class Settings(BaseModel):
             message = "must be a rate like 30/minute or 1000/hour"
             raise ValueError(message) from problem
         return rate
-
-    @model_validator(mode="after")
-    def _sign_in_is_whole(self) -> Self:
-        given = [bool(self.oidc_issuer), bool(self.oidc_client_id), bool(self.oidc_client_secret)]
-        if any(given) and not all(given):
-            message = "PUTRIGHT_OIDC_ISSUER, _CLIENT_ID and _CLIENT_SECRET belong together: set all three, or none."
-            raise ValueError(message)
-        return self
 
     @model_validator(mode="after")
     def _only_one_port_each(self) -> Self:
@@ -197,16 +194,11 @@ class Settings(BaseModel):
         given = os.environ if environment is None else environment
         told = cls.model_fields.keys() - FOUND_OUT
         values = {name: given[PREFIX + name.upper()] for name in told if given.get(PREFIX + name.upper())}
-        faults = _unknown(given, told)
+        faults = [*_unknown(given, told), *_half_told(values.keys(), needs)]
         try:
             settings = cls.model_validate(values).with_embedded_addresses()
         except ValidationError as problem:
             raise SettingsFaults([*faults, *_sentences(problem)]) from problem
-        faults += [
-            f"PUTRIGHT_{need.upper()} is not set. The database is an external one, so this program needs it."
-            for need in needs
-            if not getattr(settings, need)
-        ]
         if faults:
             raise SettingsFaults(faults)
         return settings
@@ -216,6 +208,20 @@ class Settings(BaseModel):
         """Whether the local sign-in provider may start: everything embedded, on this machine only."""
         loopback = self.host == "localhost" or (_is_address(self.host) and ipaddress.ip_address(self.host).is_loopback)
         return loopback and self.has_embedded_database and self.has_embedded_temporal and not self.oidc_issuer
+
+    @property
+    def why_nobody_can_sign_in(self) -> str:
+        """What stands in the way of people's signing in and what to do, in a sentence; nothing where they can."""
+        if self.oidc_issuer or self.may_sign_anyone_in:
+            return ""
+        if not (self.has_embedded_database and self.has_embedded_temporal):
+            because = "PostgreSQL or Temporal is an external one"
+        else:
+            because = f"PUTRIGHT_HOST is {self.host}, which others can reach"
+        return (
+            f"{because}, so the local sign-in, which asks for no password, is off: name your own provider in "
+            "PUTRIGHT_OIDC_ISSUER, PUTRIGHT_OIDC_CLIENT_ID and PUTRIGHT_OIDC_CLIENT_SECRET."
+        )
 
     @property
     def socket_folder(self) -> Path:
@@ -290,6 +296,15 @@ def libpq_url(database_url: str) -> str:
     return database_url.replace("postgresql+psycopg://", "postgresql://", 1)
 
 
+def _is_url(url: str, schemes: Container[str]) -> bool:
+    """Return whether it is an address in one of these schemes, with a host and, if any, a port that is a number."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, or a port that cannot be one
+        return False
+
+
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
@@ -300,20 +315,45 @@ def _is_address(host: str) -> bool:
 
 def _unknown(environment: Mapping[str, str], fields: Iterable[str]) -> list[str]:
     """Return a sentence for each variable that looks like ours and is none: most likely a misspelling."""
-    known = {PREFIX + field.upper() for field in fields}
+    bare = {field.upper() for field in fields}
+    known = {PREFIX + word for word in bare}
     sentences = []
     for name in sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
-        near = get_close_matches(name, known, n=1)
+        # Compared without what all have in common, which makes any two look alike.
+        near = [PREFIX + word for word in get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=NEAR_ENOUGH)]
         sentences.append(f"{name} is not a setting of Putright." + (f" Did you mean {near[0]}?" if near else ""))
     return sentences
+
+
+def _half_told(told: AbstractSet[str], needs: Iterable[Need]) -> list[str]:
+    """Return a sentence for each thing that is told in part only."""
+    sentences = []
+    if 0 < len(PROVIDER & told) < len(PROVIDER):
+        sentences.append("PUTRIGHT_OIDC_ISSUER, _CLIENT_ID and _CLIENT_SECRET belong together: set all three, or none.")
+    if DATABASE_ADDRESSES & told:
+        sentences += [
+            f"PUTRIGHT_{need.upper()} is not set. The database is an external one, so this program needs it."
+            for need in needs
+            if need not in told
+        ]
+    return sentences
+
+
+_IN_WORDS = {
+    "int_parsing": "must be a whole number",
+    "bool_parsing": "must be true or false",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "literal_error": "must be {expected}",
+}
+"""What pydantic's kinds of fault are called here."""
 
 
 def _sentences(problem: ValidationError) -> list[str]:
     """Return one sentence per fault; the value is left out, for it may be a secret."""
     sentences = []
-    for fault in problem.errors(include_url=False, include_context=False, include_input=False):
-        text = fault["msg"].removeprefix("Value error, ")
-        name = PREFIX + str(fault["loc"][0]).upper() if fault["loc"] else ""
-        sentence = f"{name}: {text}" if name else text
+    for fault in problem.errors(include_url=False, include_input=False):
+        text = _IN_WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, ")).format(**fault.get("ctx", {}))
+        sentence = f"{PREFIX}{str(fault['loc'][0]).upper()} {text}" if fault["loc"] else text
         sentences.append(sentence if sentence.endswith(".") else f"{sentence}.")
     return sentences

@@ -9,6 +9,7 @@ process however it dies; those that ever outlive it are ended by the next start 
 import contextlib
 import fcntl
 import http.client
+import json
 import os
 import signal
 import socket
@@ -41,10 +42,19 @@ RECOVERED_AFTER_SECONDS = 60.0
 # While starting, a child that ends this often will not come up by trying again.
 ENDS_WHILE_STARTING = 5
 WORKER_NICENESS = 10
+# The API itself waits 5 s for a Temporal that says nothing.
+ANSWER_WITHIN_SECONDS = 10.0
+# An external Temporal may be starting too. Past this, complaints are received without it and it is waited for aside.
+TEMPORAL_WITHIN_SECONDS = 20.0
+LOOK_FOR_TEMPORAL_EVERY_SECONDS = 15.0
 
 
 class AskedToStop(Exception):
-    """A person or the system asked us to stop while we were still starting."""
+    """A person or the system asked us to stop, with this signal."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+        super().__init__(f"asked by {number.name}")
 
 
 def putright(*words: str) -> list[str]:
@@ -84,6 +94,8 @@ def supervise(
 ) -> None:
     """Start everything, say when it is ready, and keep it running until SIGINT, SIGTERM or SIGHUP.
 
+    Without an external Temporal that answers it goes on, and says what does and what does not work until then.
+
     `accounts` gives the lines about demonstration accounts for the ready message. Call it from the main thread.
     Raises CannotStart (also NoAccount, SettingsFaults) with a sentence when something cannot be started; nothing is
     left running then.
@@ -100,8 +112,11 @@ class Supervisor:
         self._say = say
         self._commands = commands
         self._kept: list[Kept] = []
-        self._asked_to_stop = False
+        self._asked_to_stop: signal.Signals | None = None
         self._ready = False
+        self._is_asking = False
+        self._temporal_answers = True
+        self._look_for_temporal_at = 0.0
         self._ledger = Ledger(settings.home / "processes.json")
         self._environment = {**os.environ, "PUTRIGHT_HOME": str(settings.home)}
 
@@ -116,20 +131,23 @@ class Supervisor:
             self._ready = True
             while True:
                 self._look()
+                self._look_for_temporal()
                 self._pause()
-        except AskedToStop:
-            self._say("Stopping …")
+        except AskedToStop as asked:
+            self._say(f"Stopping, as {_words_for(asked.number)} asks …")
         finally:
             self._stop_everything()
         self._say("Stopped. Everything is kept in " + str(self._settings.home) + ".")
 
-    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._asked_to_stop = True
+    def _ask_to_stop(self, number: int, _frame: FrameType | None) -> None:
+        self._asked_to_stop = signal.Signals(number)
+        if self._is_asking:
+            raise AskedToStop(self._asked_to_stop)
 
     def _pause(self) -> None:
         """Wait a moment. Raises AskedToStop as soon as somebody asked."""
-        if self._asked_to_stop:
-            raise AskedToStop
+        if self._asked_to_stop is not None:
+            raise AskedToStop(self._asked_to_stop)
         time.sleep(LOOK_EVERY_SECONDS)
 
     # Starting
@@ -151,7 +169,9 @@ class Supervisor:
             self._child_program("worker", self._commands.worker, stop_within_seconds=30.0, niceness=WORKER_NICENESS)
         )
         self._keep(self._child_program("API", self._commands.api, stop_within_seconds=20.0))
-        self._wait_for("API", self._api_is_ready)
+        self._wait_for("API", lambda: self._readiness() is not None)
+        if conductor is None:
+            self._wait_for_external_temporal()
 
     def _start_temporal(self) -> temporal.EmbeddedTemporal:
         folder = self._settings.home / "temporal"
@@ -258,22 +278,60 @@ class Supervisor:
     def _last_words(self, name: str) -> str:
         return next((kept.child.last_words() for kept in self._kept if kept.program.name == name), "")
 
-    def _api_is_ready(self) -> bool:
+    def _readiness(self) -> dict[str, bool] | None:
+        """Return what the API says can be done now, or nothing while it or the record does not answer."""
         # A server that listens on every address answers on loopback too.
         host = "127.0.0.1" if self._settings.host in {"0.0.0.0", "localhost"} else self._settings.host  # noqa: S104 - compared, not bound
-        connection = http.client.HTTPConnection(host, self._settings.port, timeout=5)
+        connection = http.client.HTTPConnection(host, self._settings.port, timeout=ANSWER_WITHIN_SECONDS)
+        self._is_asking = True  # a signal need not wait for the answer
         try:
             connection.request("GET", "/readyz")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
+            answer = connection.getresponse()
+            return dict(json.loads(answer.read())) if answer.status == http.HTTPStatus.OK else None
+        except (OSError, http.client.HTTPException, ValueError):
+            return None
         finally:
+            self._is_asking = False
             connection.close()
 
+    def _ask_for_temporal(self) -> bool:
+        return (self._readiness() or {}).get("temporal", False)
+
+    def _wait_for_external_temporal(self) -> None:
+        """Wait for it for a while, visibly, and then go on: receipts do not need it."""
+        address = self._settings.temporal_address
+        began_at = told_at = time.monotonic()
+        while not (answers := self._ask_for_temporal()) and time.monotonic() - began_at < TEMPORAL_WITHIN_SECONDS:
+            self._look()
+            self._pause()
+            if time.monotonic() - told_at > TELL_EVERY_SECONDS:
+                told_at = time.monotonic()
+                self._say(f"    still waiting for Temporal at {address} ({told_at - began_at:.0f} s)")
+        self._temporal_answers = answers
+        self._look_for_temporal_at = time.monotonic() + LOOK_FOR_TEMPORAL_EVERY_SECONDS
+
+    def _look_for_temporal(self) -> None:
+        """Say so when the Temporal that was missing at the start has come."""
+        if self._temporal_answers or time.monotonic() < self._look_for_temporal_at:
+            return
+        self._look_for_temporal_at = time.monotonic() + LOOK_FOR_TEMPORAL_EVERY_SECONDS
+        if self._ask_for_temporal():
+            self._temporal_answers = True
+            self._say(f"Temporal at {self._settings.temporal_address} answers now: Putright is ready.")
+
     def _ready_line(self, seconds: float, accounts: Sequence[str]) -> str:
-        conductor = f"   Temporal: {self._settings.temporal_ui_url}" if self._settings.temporal_ui_url else ""
-        line = f"Putright is ready ({seconds:.1f} s): {self._settings.public_url}{conductor}   Ctrl-C stops it."
-        return "\n".join([line, *(f"    {account}" for account in accounts)])
+        settings = self._settings
+        conductor = f"   Temporal: {settings.temporal_ui_url}" if settings.temporal_ui_url else ""
+        state = "is ready" if self._temporal_answers else "runs without Temporal"
+        lines = [f"Putright {state} ({seconds:.1f} s): {settings.public_url}{conductor}   Ctrl-C stops it."]
+        if not self._temporal_answers:
+            lines.append(
+                f"Warning: Temporal at {settings.temporal_address} does not answer: complaints are received and wait; "
+                "nothing can be done with a case until it does. Is PUTRIGHT_TEMPORAL_ADDRESS right?"
+            )
+        if why := settings.why_nobody_can_sign_in:
+            lines.append(f"Warning: people cannot sign in, only programs with a token. {why}")
+        return "\n".join([*lines, *(f"    {account}" for account in accounts)])
 
     def _refuse_used_ports(self) -> None:
         """Raise CannotStart naming every port that somebody else holds."""
@@ -333,6 +391,11 @@ class Supervisor:
         # Not empty means that a server of another start uses it; then it is theirs.
         with contextlib.suppress(OSError):
             self._settings.socket_folder.rmdir()
+
+
+def _words_for(number: signal.Signals) -> str:
+    """Return a signal's name with what most likely sent it."""
+    return "Ctrl-C (SIGINT)" if number is signal.SIGINT else number.name
 
 
 def _can_listen(host: str, port: int) -> bool:

@@ -15,11 +15,16 @@ from run.settings import Settings
 CONNECTIONS = 2
 
 
-async def verify_record(settings: Settings, *, agency: str, say: Callable[[str], object]) -> bool:
-    """Verify one agency's record, or every agency's; say what was found, and return whether all of it holds."""
+async def verify_record(
+    settings: Settings, *, agency: str, say: Callable[[str], object], on_cases: Callable[[int], None] = lambda _: None
+) -> bool:
+    """Verify one agency's record, or every agency's; say what was found, and return whether all of it holds.
+
+    `on_cases` hears of every so many cases done.
+    """
     engine = engine_for(settings.worker_database_url, connections=CONNECTIONS)
     try:
-        verdicts = await verdicts_of(engine, agency)
+        verdicts = await verdicts_of(engine, agency, on_cases)
     finally:
         await engine.dispose()
     for verdict in verdicts:
@@ -30,9 +35,11 @@ async def verify_record(settings: Settings, *, agency: str, say: Callable[[str],
     return bool(verdicts) and all(verdict.holds for verdict in verdicts)
 
 
-async def verdicts_of(engine: AsyncEngine, agency: str) -> list[Verdict]:
+async def verdicts_of(
+    engine: AsyncEngine, agency: str, on_cases: Callable[[int], None] = lambda _: None
+) -> list[Verdict]:
     """Return the verdict on each agency asked for; an empty slug asks for all."""
-    return [await verify_agency(engine, slug) for slug in await agencies(engine) if agency in {"", slug}]
+    return [await verify_agency(engine, slug, on_cases) for slug in await agencies(engine) if agency in {"", slug}]
 
 
 def sentences_of(verdict: Verdict) -> Iterator[str]:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,7 +18,6 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.case_records import DatabaseCaseRecords
-from activities.pending import PendingQueue
 from activities.policies import Policies
 from activities.root_causes import DatabaseRootCauses
 from activities.sweeping import KEY_IS_GONE, end_workflow
@@ -37,6 +36,7 @@ GRACE = timedelta(seconds=10)
 SCHEDULES_EVERY = timedelta(hours=1)
 """So that a Temporal which has lost its store has them again."""
 PASSED_THROUGH = ("models", "activities", "workflows", "pydantic", "pydantic_core", "annotated_types")
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
@@ -83,12 +83,15 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     secrets = secrets_of(settings)
     engine = engine_for(settings.worker_database_url, connections=CONNECTIONS)
     keys = case_keys(engine, secrets)
-    client = await temporal_client(settings, keys)
+    client = await _unless_stopped(stop, temporal_client(settings, keys))
+    if client is None:
+        await engine.dispose()
+        return
     keys.on_destroyed = lambda case_id: end_unreadable(client, case_id)
     wake = {"receipt": asyncio.Event(), "outbox": asyncio.Event()}
     relay = Relay(
         client,
-        PendingQueue(engine, "receipt_pending"),
+        engine,
         task_queue=settings.task_queue,
         in_flight=settings.relay_in_flight,
         clock=now,
@@ -97,13 +100,26 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         relay.run(wake["receipt"]),
         notifications(libpq_url(settings.worker_database_url), wake),
         housekeeping.repeated("keeping schedules", lambda: keep_schedules(client, engine, settings), SCHEDULES_EVERY),
-        *housekeeping.loops(engine, client, settings, wake["outbox"]),
+        *housekeeping.loops(engine, client, settings, secrets, wake["outbox"]),
     ]
     try:
         async with temporal_worker(client, work_with(engine, settings), settings.task_queue):
             await _until(stop, loops)
     finally:
         await engine.dispose()
+
+
+async def _unless_stopped(stop: asyncio.Event, waiting: Coroutine[Any, Any, _T]) -> _T | None:
+    """Return what is waited for, or nothing where `stop` is set before it has come."""
+    task = asyncio.create_task(waiting)
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        for one in (task, stopped):
+            one.cancel()
+        await asyncio.gather(task, stopped, return_exceptions=True)
 
 
 async def _until(stop: asyncio.Event, loops: Sequence[Coroutine[Any, Any, None]]) -> None:

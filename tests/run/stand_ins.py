@@ -5,6 +5,7 @@
 """
 
 import http.server
+import json
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ import psycopg
 
 from run.embedded.accounts import NoAccount
 from run.embedded.processes import CannotStart
+from run.embedded.temporal import is_listening
 from run.settings import Settings, SettingsFaults, libpq_url
 from run.supervisor import Commands, supervise
 
@@ -42,8 +44,10 @@ def worker(settings: Settings) -> int:
 def api(settings: Settings) -> int:
     class Ready(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            host, _, port = settings.temporal_address.rpartition(":")
             self.send_response(200)
             self.end_headers()
+            self.wfile.write(json.dumps({"temporal": is_listening(int(port), host)}).encode())
 
     http.server.HTTPServer((settings.host, settings.port), Ready).serve_forever()
     return 0

@@ -18,15 +18,16 @@ from activities.anchoring import anchor_missed_days
 from activities.sweeping import end_workflow, is_running
 from models.terms import Action
 from run import housekeeping
+from run.composition import Secrets
 from run.housekeeping import loops, only_one, repeated
 from run.rebuild import Restarted, rebuild_record, rebuild_workflows
 from run.settings import Settings
 from run.verify import verify_record
 from tests.databases import Database
 from tests.given import a_command
-from tests.letters import a_writable_case, lived, opened
-from tests.live import Desk
-from tests.record import Record, accepted
+from tests.letters import SECRETS_KEY, a_writable_case, lived, opened
+from tests.live import OTHER_KEY, Desk
+from tests.record import WRAPPING_KEY, Record, accepted
 
 
 def settings_of(database: Database, home: Path) -> Settings:
@@ -43,7 +44,8 @@ async def scalar(engine: AsyncEngine, query: str) -> object:
 async def keeping_house(desk: Desk, database: Database, home: Path) -> AsyncIterator[asyncio.Event]:
     wake = asyncio.Event()
     settings = settings_of(database, home)
-    tasks = [asyncio.create_task(loop) for loop in loops(desk.worker_engine, desk.client, settings, wake)]
+    keys = Secrets(case_keys=WRAPPING_KEY, other_payloads=OTHER_KEY, complainant_secrets=SECRETS_KEY)
+    tasks = [asyncio.create_task(loop) for loop in loops(desk.worker_engine, desk.client, settings, keys, wake)]
     try:
         yield wake
     finally:

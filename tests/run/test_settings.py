@@ -39,6 +39,53 @@ def test_every_fault_is_named_at_once_in_a_sentence_of_its_own() -> None:
     assert "Did you mean PUTRIGHT_PORT?" in str(told.value)
 
 
+def test_what_belongs_together_or_is_lacking_is_named_with_all_the_rest() -> None:
+    environment = {
+        "PUTRIGHT_PORT": "99999",
+        "PUTRIGHT_SMTP_URL": "smtp://mail.example.gov:often",
+        "PUTRIGHT_OIDC_ISSUER": "https://id.example.gov",
+        "PUTRIGHT_DATABASE_URL": EXTERNAL,
+    }
+
+    with pytest.raises(SettingsFaults) as told:
+        Settings.load(["database_url", "api_database_url"], environment=environment)
+
+    assert sorted(told.value.faults) == [
+        "PUTRIGHT_API_DATABASE_URL is not set. The database is an external one, so this program needs it.",
+        "PUTRIGHT_OIDC_ISSUER, _CLIENT_ID and _CLIENT_SECRET belong together: set all three, or none.",
+        "PUTRIGHT_PORT must be 65535 or less.",
+        "PUTRIGHT_SMTP_URL must be like smtp://host:25, smtps://user:password@host:465 or smtp+starttls://host:587.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("PORT", "eighty", "must be a whole number."),
+        ("PORT", "0", "must be 1 or more."),
+        ("TEMPORAL_TLS", "perhaps", "must be true or false."),
+        ("LOG_LEVEL", "loud", "must be 'debug', 'info', 'warning' or 'error'."),
+        ("PUBLIC_URL", "http://[::1", "must be a web address beginning with https:// (or http:// on this machine)."),
+    ],
+)
+def test_a_fault_is_told_in_our_own_words(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsFaults) as told:
+        Settings.load(environment={f"PUTRIGHT_{name}": value})
+
+    assert told.value.faults == (f"PUTRIGHT_{name} {sentence}",)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "meant"),
+    [("PUTRIGHT_HOTS", "PUTRIGHT_HOST"), ("PUTRIGHT_DATABSE_URL", "PUTRIGHT_DATABASE_URL"), ("PUTRIGHT_NOSUCH", "")],
+)
+def test_only_a_likely_misspelling_is_taken_for_one(unknown: str, meant: str) -> None:
+    with pytest.raises(SettingsFaults) as told:
+        Settings.load(environment={unknown: "1"})
+
+    assert str(told.value) == f"{unknown} is not a setting of Putright." + (f" Did you mean {meant}?" if meant else "")
+
+
 def test_a_fault_never_repeats_what_may_be_a_secret() -> None:
     with pytest.raises(SettingsFaults) as told:
         Settings.load(environment={"PUTRIGHT_DATABASE_URL": "mysql://me:hidden@db", "PUTRIGHT_SMTP_URL": "x:hidden"})
@@ -95,6 +142,27 @@ def test_an_external_temporal_is_external_even_at_the_embedded_ones_address() ->
 )
 def test_nobody_is_signed_in_without_proof_unless_everything_is_on_this_machine(told: dict[str, str]) -> None:
     assert not Settings.load(environment=told).may_sign_anyone_in
+
+
+@pytest.mark.parametrize(
+    ("told", "because"),
+    [
+        ({"PUTRIGHT_HOST": "0.0.0.0"}, "PUTRIGHT_HOST is 0.0.0.0, which others can reach"),
+        ({"PUTRIGHT_DATABASE_URL": EXTERNAL}, "PostgreSQL or Temporal is an external one"),
+    ],
+)
+def test_where_nobody_can_sign_in_it_is_said_why_and_what_to_set(told: dict[str, str], because: str) -> None:
+    why = Settings.load(environment=told).why_nobody_can_sign_in
+    provider = {
+        "PUTRIGHT_OIDC_ISSUER": "https://id.example.gov",
+        "PUTRIGHT_OIDC_CLIENT_ID": "putright",
+        "PUTRIGHT_OIDC_CLIENT_SECRET": "hidden",
+    }
+
+    assert why.startswith(because)
+    assert all(name in why for name in provider)
+    assert not Settings.load(environment=told | provider).why_nobody_can_sign_in
+    assert not Settings.load(environment={}).why_nobody_can_sign_in
 
 
 def test_half_a_sign_in_provider_is_refused() -> None:

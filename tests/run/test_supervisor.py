@@ -133,6 +133,7 @@ def test_one_signal_stops_every_child_and_the_data_are_there_at_the_next_start(
     assert f"http://127.0.0.1:{first.port}" in ready
     assert "Temporal: http://127.0.0.1:" in ready
     assert first.end(number) == 0
+    first.hear("Stopping, as .*" + number.name)
     assert not [process for process in descendants if process.is_running()]
 
     second = Supervised(home)
@@ -238,6 +239,28 @@ def test_an_external_database_means_that_none_is_started_here(home: Path, postgr
     assert not [child for child in run.descendants() if child.name() == "postgres"]
     assert run.end() == 0
     postgres_server.drop_database(database)
+
+
+def test_an_external_temporal_that_is_away_is_waited_for_warned_of_and_noticed_when_it_comes(home: Path) -> None:
+    port = free_port()
+    run = Supervised(home, PUTRIGHT_TEMPORAL_ADDRESS=f"127.0.0.1:{port}")
+
+    run.hear(f"still waiting for Temporal at 127.0.0.1:{port}")
+    run.hear("Putright runs without Temporal")
+    run.hear(f"Temporal at 127.0.0.1:{port} does not answer: complaints are received and wait")
+    assert not [line for line in run.said if "Putright is ready" in line]
+    with socket.socket() as temporal:
+        temporal.bind(("127.0.0.1", port))
+        temporal.listen()
+        run.hear(f"Temporal at 127.0.0.1:{port} answers now: Putright is ready")
+    assert run.end() == 0
+
+
+def test_it_is_said_that_people_cannot_sign_in_where_others_can_reach_the_address(home: Path) -> None:
+    run = Supervised(home, PUTRIGHT_HOST="0.0.0.0")
+
+    run.hear("people cannot sign in.*PUTRIGHT_HOST is 0.0.0.0.*PUTRIGHT_OIDC_ISSUER")
+    assert run.end() == 0
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root must run PostgreSQL under another account")
