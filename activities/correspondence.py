@@ -2,12 +2,14 @@
 """Correspondence: letters leave the outbox at least once, always under the same Message-ID.
 
 A letter is repeated only where a process died between handing it over and noting that. What is known to be hopeless
-(no address, an address the server refuses) is noted on its row and not tried for ever.
+(no address, an address the server refuses, a text that was removed) is noted on its row and not tried for ever. One
+whose words the policy lacks is not hopeless: its case is marked, and it leaves when the policy has them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, ScalarSelect, Update, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -27,14 +29,16 @@ from activities.mail import Mail, Mailer, NotDeliveredYet, Undeliverable
 from activities.pending import Claimed, PendingQueue
 from activities.policies import Policies
 from models.case import Case
-from models.letters import LetterKind, MissingValues
+from models.letters import Letter, LetterKind, MissingValues
 from models.messages import ContentRef
 from models.outgoing import Recipient
+from models.references import secret_for
 from models.story import fold
 from models.tables.cases import fault, outbox, outbox_pending
 from models.tables.receipts import content, receipt
 from models.tables.registers import staff
 from models.terms import Role
+from models.working_time import OutsideCalendar
 
 IN_FLIGHT = 8
 DONE_WITHIN_SECONDS = 25.0
@@ -44,8 +48,14 @@ LONGEST_WAIT = timedelta(hours=1)
 GIVE_UP_AFTER_ATTEMPTS = 130
 """With an hour between attempts some five days, as RFC 5321 §4.5.4.1 advises."""
 UNDELIVERABLE = "letter_undeliverable"
+WAITS = "letter_waits"
+"""Faults of a case: a letter was given up, or cannot be written until somebody mends the policy."""
 NO_ADDRESS = "No address is known."
 _log = logging.getLogger(__name__)
+
+
+class CannotBeWrittenYet(Exception):
+    """Something that the letter says cannot be looked up; whoever keeps the policy can mend that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,7 @@ class Correspondence:
         *,
         mail_from: str,
         links: Links,
+        secrets_key: bytes,
         clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
@@ -82,6 +93,7 @@ class Correspondence:
         self._mailer = mailer
         self._mail_from = mail_from
         self._links = links
+        self._secrets_key = secrets_key
         self._clock = clock
         self._queue = PendingQueue(engine, "outbox_pending")
 
@@ -107,11 +119,14 @@ class Correspondence:
 
     async def _try_later(self, item: Claimed, problem: BaseException) -> None:
         """Put a letter back, each time for longer; after some days give it up, so that a person learns of it."""
-        reason = str(problem) if isinstance(problem, NotDeliveredYet) else type(problem).__name__
+        reason = str(problem) if isinstance(problem, NotDeliveredYet | CannotBeWrittenYet) else type(problem).__name__
         _log.warning("letter %s is not sent yet (%s)", item.id, reason)
         if item.attempts >= GIVE_UP_AFTER_ATTEMPTS:
             await self._note(item, Outcome(failure=f"Given up after {item.attempts} attempts: {reason}"))
             return
+        if isinstance(problem, CannotBeWrittenYet):
+            async with transaction(self._engine, item.agency) as connection:
+                await _mark(connection, item, WAITS, reason)
         wait = min(FIRST_WAIT * 2 ** min(item.attempts - 1, 10), LONGEST_WAIT)
         await self._queue.put_back([item.id], self._clock() + wait)
 
@@ -124,7 +139,9 @@ class Correspondence:
             elif outcome.failure is not None:
                 await connection.execute(update(outbox).where(row).values(failure=outcome.failure))
                 if outcome.failure != NO_ADDRESS:
-                    await _mark(connection, item, outcome.failure)
+                    await _mark(connection, item, UNDELIVERABLE, outcome.failure)
+            # Another letter of the case that still waits says so again at its next try.
+            await connection.execute(_waiting(item).values(cleared_at=func.now()))
             await connection.execute(delete(outbox_pending).where(outbox_pending.c.id == item.id))
 
     async def _mail(self, item: Claimed) -> Mail | None:
@@ -134,11 +151,13 @@ class Correspondence:
             if row is None or row.sent_at is not None or row.failure is not None:
                 return None
             told, person = await self._told(connection, row)
+            words = await self._words(connection, told, LetterKind(row.letter))
         try:
-            words = told.policy.letter(LetterKind(row.letter), told.case.receipt.language)
             letter = filled_letter(words, told, self._links)
-        except (MissingValues, LookupError) as problem:
+        except MissingValues as problem:
             raise Undeliverable(str(problem)) from problem
+        except OutsideCalendar as problem:
+            raise CannotBeWrittenYet(str(problem)) from problem
         return Mail(
             message_id=row.message_id,
             sender=self._mail_from,
@@ -150,6 +169,17 @@ class Correspondence:
             language=words.language,
             written_at=row.written_at,
         )
+
+    async def _words(self, connection: AsyncConnection, told: Told, kind: LetterKind) -> Letter:
+        """Return the agency's words as the case's policy has them; an older one that lacks them, as today's has."""
+        language = told.case.receipt.language
+        with contextlib.suppress(LookupError):
+            return told.policy.letter(kind, language)
+        _, today = await self._policies.in_force(connection, told.case.agency, self._clock())
+        try:
+            return today.letter(kind, language)
+        except LookupError as problem:
+            raise CannotBeWrittenYet(str(problem)) from problem
 
     async def _told(self, connection: AsyncConnection, row: Row[Any]) -> tuple[Told, Person]:
         story = tuple(event for event in await events_of(connection, row.case_id) if event.sequence <= row.sequence)
@@ -165,6 +195,7 @@ class Correspondence:
             names={name: person.display_name for name, person in people.items()},
             complainant=complainant.name,
             other_reference=await _reference(connection, case.duplicate_of),
+            secret=secret_for(case.id, self._secrets_key),
         )
         to = Recipient(row.recipient)
         person = complainant if to is Recipient.COMPLAINANT else _colleagues(to, case, people)
@@ -211,7 +242,14 @@ async def _reference(connection: AsyncConnection, case_id: UUID | None) -> str:
     return str((await connection.execute(query)).scalar_one_or_none() or "")
 
 
-async def _mark(connection: AsyncConnection, item: Claimed, detail: str) -> None:
-    case_id = select(outbox.c.case_id).where(outbox.c.id == item.id).scalar_subquery()
-    row = {"agency": item.agency, "case_id": case_id, "kind": UNDELIVERABLE, "detail": detail}
+async def _mark(connection: AsyncConnection, item: Claimed, kind: str, detail: str) -> None:
+    row = {"agency": item.agency, "case_id": _case_of(item), "kind": kind, "detail": detail}
     await connection.execute(upsert(fault).values(row).on_conflict_do_nothing())
+
+
+def _waiting(item: Claimed) -> Update:
+    return update(fault).where(fault.c.case_id == _case_of(item), fault.c.kind == WAITS, fault.c.cleared_at.is_(None))
+
+
+def _case_of(item: Claimed) -> ScalarSelect[UUID]:
+    return select(outbox.c.case_id).where(outbox.c.id == item.id).scalar_subquery()

@@ -43,26 +43,23 @@ _FOLD: dict[Kind, str] = {
         ON CONFLICT (agency, queue) DO UPDATE SET total = queue_total.total + excluded.total
     """,
 }
-_UNFOLDED = "coalesce((SELECT folded_below FROM fold_mark WHERE agency = :agency AND kind = '{kind}'), '0'::xid8)"
-# One statement each, so that totals and deltas are seen by one snapshot.
-_QUEUES = text(f"""
-    SELECT queue, sum(number)::integer AS total FROM (
-        SELECT queue, total AS number FROM queue_total WHERE agency = :agency
-        UNION ALL
-        SELECT queue, change FROM queue_delta WHERE agency = :agency AND xid >= {_UNFOLDED.format(kind="queue")}
-    ) AS counted GROUP BY queue HAVING sum(number) <> 0
-""")  # noqa: S608 - made of the constant above
-_CELLS = text(f"""
+_QUEUES = text("""
+    SELECT queue, sum(number)::integer AS total FROM queue_number WHERE agency = :agency
+    GROUP BY queue HAVING sum(number) <> 0
+""")
+# One statement, so that totals and deltas are seen by one snapshot.
+_CELLS = text("""
     SELECT measure, code, service, office, channel, week, sum(number)::integer AS total FROM (
         SELECT measure, code, service, office, channel, week, total AS number FROM cell_day
         WHERE agency = :agency AND (CAST(:upto AS date) IS NULL OR happened_on <= :upto)
         UNION ALL
         SELECT d.measure, d.code, d.service, d.office, d.channel, d.week, d.change
         FROM cell_delta d JOIN agency a ON a.slug = d.agency
-        WHERE d.agency = :agency AND d.xid >= {_UNFOLDED.format(kind="cell")}
+        WHERE d.agency = :agency AND d.xid >= coalesce(
+            (SELECT folded_below FROM fold_mark WHERE agency = :agency AND kind = 'cell'), '0'::xid8)
           AND (CAST(:upto AS date) IS NULL OR (d.happened_at AT TIME ZONE a.time_zone)::date <= :upto)
     ) AS counted GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(number) <> 0
-""")  # noqa: S608
+""")
 
 
 async def fold_deltas(engine: AsyncEngine, agency: str, kind: Kind) -> bool:

@@ -26,12 +26,12 @@ from models.case import new_case
 from models.commands import Actor, HistoricalIssue, RecordAsHistory
 from models.import_map import ImportedRow
 from models.messages import SHORT_TEXT_LIMIT, sha256
+from models.policy import Policy
 from models.receiving import Intake, Submission, intake_of
 from models.refusals import KeyReused
 from models.tables.receipts import agency as agency_table
 from models.tables.registers import import_progress
 from models.terms import Role
-from models.working_time import WorkingCalendar
 
 IMPORTER = Actor(name="import", role=Role.IMPORT)
 HISTORY_KEY = "record-as-history"
@@ -116,7 +116,7 @@ class Imports:
         self._policies = Policies()
         self._writer = HistoryWriter(engine, self._policies)
         self._versions: list[tuple[datetime, int]] = []
-        self._calendars: dict[int, WorkingCalendar] = {}
+        self._policy_of: dict[int, Policy] = {}
         self._room = asyncio.Semaphore(ACCEPTED_AT_ONCE)
 
     async def rows_done(self) -> int:
@@ -207,11 +207,14 @@ class Imports:
     def _story(self, item: _Keyed, versions: list[tuple[datetime, int]], now: datetime) -> Story:
         intake = intake_of(item.submission, now, self._wrapping_key)
         row, receipt = item.row, intake.receipt
+        version = in_force_at(versions, receipt.received_at or receipt.accepted_at)
+        route = self._policy_of[version].route(service=row.service, category=row.category, office=row.office)
         command = RecordAsHistory(
             actor=IMPORTER,
             key=HISTORY_KEY,
             receipt=receipt,
-            policy_version=in_force_at(versions, receipt.received_at or receipt.accepted_at),
+            team=route.team,
+            policy_version=version,
             issues=(HistoricalIssue(service=row.service, category=row.category),),
             closed_at=row.closed_at,
             outcome=row.outcome,
@@ -241,7 +244,7 @@ class Imports:
         received_at, received_on = item.submission.received_at, item.submission.received_on
         if received_at is None or received_on is None:
             return True
-        calendar = self._calendars[in_force_at(versions, received_at)]
+        calendar = self._policy_of[in_force_at(versions, received_at)].calendar
         if calendar.first_on <= received_on <= calendar.last_on:
             return True
         reason = f"The working calendar runs from {calendar.first_on} to {calendar.last_on} and has no {received_on}."
@@ -253,8 +256,7 @@ class Imports:
             async with transaction(self._engine, self._agency.slug) as connection:
                 versions = await self._policies.versions(connection, self._agency.slug)
                 for _, number in versions:
-                    policy = await self._policies.version(connection, self._agency.slug, number)
-                    self._calendars[number] = policy.calendar
+                    self._policy_of[number] = await self._policies.version(connection, self._agency.slug, number)
             self._versions = versions
         return self._versions
 

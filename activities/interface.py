@@ -13,10 +13,14 @@ from models.case import Case
 from models.clocks import Rules
 from models.commands import Receive
 from models.events import Event
+from models.fixes.commands import Effect, Open
+from models.fixes.fix import Fix, FixEvent
+from models.fixes.watching import Rhythm
 from models.messages import Code, Message
 
 WORKFLOW_TYPE_COMPLAINT = "complaint"
 WORKFLOW_TYPE_ROOT_CAUSE = "root-cause"
+WORKFLOW_TYPE_FIX = "systemic-fix"
 
 
 class CaseAddress(Message):
@@ -108,3 +112,68 @@ class RootCauses(ABC):
     @abstractmethod
     async def flag_recurring_failures(self, look: RootCauseLook) -> RootCauseOutcome:
         """Judge every cell of the agency as of a day and store the signals; the same inputs give the same answer."""
+
+
+class FixAddress(Message):
+    """Which systemic fix: all that its workflow is started with."""
+
+    agency: Code
+    fix_id: UUID
+
+
+class LoadedFix(Message):
+    """A fix as the record has it."""
+
+    fix: Fix
+    rhythm: Rhythm
+    opening: Open | None = None
+    """What opens a fix that has no event yet."""
+
+
+class FixBatch(Message):
+    """The next events of a fix, as decided by its workflow."""
+
+    agency: Code
+    fix_id: UUID
+    events: tuple[FixEvent, ...]
+
+
+class FixRecorded(Message):
+    """What the record answers. With nothing in it, the batch was appended as it was sent."""
+
+    held: tuple[FixEvent, ...] = ()
+    """Everything the record already held from the batch's first sequence on: the truth, to be adopted."""
+    earlier: tuple[FixEvent, ...] = ()
+    """Events before that which carry one of the batch's keys: those commands have their answer."""
+
+    @property
+    def was_appended(self) -> bool:
+        """Whether the record took the batch as it was sent."""
+        return not self.held and not self.earlier
+
+
+class EffectLook(Message):
+    """A look at the effect of a fix as of the end of a day."""
+
+    agency: Code
+    fix: Fix
+    as_of: date
+
+
+class FixRecords(ABC):
+    """The record of one systemic fix, and the look at its effect."""
+
+    @activity.defn(name="load_fix")
+    @abstractmethod
+    async def load_fix(self, address: FixAddress) -> LoadedFix:
+        """Return the fix folded from its events, or what opens it."""
+
+    @activity.defn(name="record_fix")
+    @abstractmethod
+    async def record_fix(self, batch: FixBatch) -> FixRecorded:
+        """Append the batch in one transaction, or answer with what the record holds instead."""
+
+    @activity.defn(name="look_at_effect")
+    @abstractmethod
+    async def look_at_effect(self, look: EffectLook) -> Effect:
+        """Return what the weekly counts say of the change so far; the same counts give the same answer."""

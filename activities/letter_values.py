@@ -7,7 +7,7 @@ A letter tells how the case stood after the event that caused it, so that it rea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -65,6 +65,8 @@ class Told:
     """The complainant's name; empty where it is not known."""
     other_reference: str
     """The reference of the case that this one is a duplicate of."""
+    secret: str = field(repr=False)
+    """What the complainant shows beside the reference; it stands in letters alone, never in the record or a log."""
 
     @property
     def event(self) -> Event:
@@ -91,6 +93,7 @@ def _values(told: Told, language: str, links: Links) -> dict[str, str]:
             "external_route": agency.external_route[language],
             "reference": case.receipt.reference,
             "other_reference": told.other_reference,
+            "secret": told.secret,
             "track_url": links.track(agency.slug),
             "case_url": links.case(case.id),
             "contact_name": _contact(told),

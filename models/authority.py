@@ -15,6 +15,7 @@ from models.commands import Actor, IssueAnswer
 from models.refusals import Incomplete, NeedsApproval, OutsideAuthority, Refused, TooLate
 from models.severity import Severity
 from models.terms import Role
+from models.wording import day_in_words
 
 
 def needs_approval(severity_level: int, scales: Severity) -> bool:
@@ -53,4 +54,7 @@ def refusal_of_review(case: Case, actor: Actor, rules: Rules, at: datetime) -> R
     until = review_until(case, rules)
     if actor.role is not Role.COMPLAINANT or until is None or at <= until:
         return None
-    return TooLate(f"A review could be asked for until {until.date().isoformat()}; please send a new complaint.")
+    return TooLate(
+        f"A review could be asked for until {day_in_words(rules.calendar.local_date(until), 'en')}; "
+        "please send a new complaint."
+    )

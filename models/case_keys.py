@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+WRONG_MASTER_KEY_SENTENCE = "The case's key cannot be opened with this master key; restore the one it was made with."
 
 
 class KeyDestroyed(Exception):
@@ -50,5 +51,4 @@ def unwrapped(sealed: bytes, case_id: UUID, wrapping_key: bytes) -> bytes:
     try:
         return unseal(wrapping_key, sealed, case_id.bytes)
     except InvalidTag as problem:
-        message = "The case's key cannot be opened with this master key; restore the one it was made with."
-        raise WrongMasterKey(message) from problem
+        raise WrongMasterKey(WRONG_MASTER_KEY_SENTENCE) from problem

@@ -100,6 +100,8 @@ class RecordAsHistory(Asked):
 
     action: Literal[Action.RECORD_AS_HISTORY] = Action.RECORD_AS_HISTORY
     receipt: Receipt
+    team: Code
+    """Who would have had it: reopened, it lands with them."""
     policy_version: int
     issues: Annotated[tuple[HistoricalIssue, ...], Field(min_length=1, max_length=ISSUE_LIMIT)]
     closed_at: datetime | None = None

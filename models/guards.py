@@ -60,7 +60,7 @@ def is_not_the_proposer(case: Case, actor: Actor) -> Refused | None:
 def no_approval_is_required(case: Case, actor: Actor) -> Refused | None:
     """Refuse a direct answer where the policy asks for four eyes."""
     if case.approval_required:
-        return NeedsApproval("This answer must be approved by another person; propose it instead.")
+        return NeedsApproval("This answer must be approved by another person; choose “Propose an answer” instead.")
     return None
 
 
@@ -73,16 +73,16 @@ def is_within_authority(case: Case, actor: Actor) -> Refused | None:
 
 def every_issue_is_answered(case: Case, actor: Actor) -> Refused | None:
     """Refuse closing while an issue has no finding."""
-    return (
-        UnansweredIssue(f"{_issues(case.unanswered)} without a finding; answer it first.") if case.unanswered else None
-    )
+    if case.unanswered:
+        return UnansweredIssue(f"{_issues(case.unanswered)} without a finding; the answer gives one to each.")
+    return None
 
 
 def every_issue_is_coded(case: Case, actor: Actor) -> Refused | None:
     """Refuse closing while an issue has no root cause."""
     if case.uncoded:
         return UntaggedIssue(
-            f"{_issues(case.uncoded)} without a root cause; tag the failure behind it, or say why there is none."
+            f"{_issues(case.uncoded)} without a root cause; “Say what was behind it” comes first, or why nothing was."
         )
     return None
 

@@ -23,6 +23,8 @@ class LetterKind(StrEnum):
     """The occasions on which the agency writes."""
 
     RECEIPT = "receipt"
+    RECEIPT_SHOWN = "receipt_shown"
+    """Never sent: what somebody without an address to write to is shown."""
     ACKNOWLEDGEMENT = "acknowledgement"
     INFORMATION_REQUEST = "information_request"
     PROGRESS = "progress"
@@ -43,8 +45,10 @@ class LetterKind(StrEnum):
 _CONTACT = {"contact_name", "contact_phone"}
 _CASE = {"reference", "track_url"}
 MUST_SAY: Final[Mapping[LetterKind, frozenset[str]]] = {
-    LetterKind.RECEIPT: frozenset({*_CASE, "received_on", "acknowledge_by", "answer_by"}),
-    LetterKind.ACKNOWLEDGEMENT: frozenset({*_CASE, *_CONTACT, "issues", "answer_by"}),
+    # The first letter that somebody gets tells the way to track; an imported complaint has no receipt.
+    LetterKind.RECEIPT: frozenset({*_CASE, "secret", "received_on", "acknowledge_by", "answer_by"}),
+    LetterKind.RECEIPT_SHOWN: frozenset({*_CASE, "secret", "received_on", "acknowledge_by", "answer_by"}),
+    LetterKind.ACKNOWLEDGEMENT: frozenset({*_CASE, "secret", *_CONTACT, "issues", "answer_by"}),
     LetterKind.INFORMATION_REQUEST: frozenset({*_CASE, *_CONTACT, "question", "reply_by"}),
     LetterKind.PROGRESS: frozenset({*_CASE, *_CONTACT, "answer_by", "external_route"}),
     LetterKind.ANSWER: frozenset({*_CASE, *_CONTACT, "answer", "review_until", "external_route", "notice"}),

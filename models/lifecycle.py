@@ -14,6 +14,7 @@ in models/commands.py, what it does to the case in models/story.py, guards in mo
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -27,6 +28,7 @@ from models.events import Event
 from models.guards import Check, Guard
 from models.refusals import Refused, Stale, WrongRole, WrongState
 from models.terms import OPEN_STATES, Action, ClockName, Role, State
+from models.wording import action_in_words, listed, state_in_words
 
 _DESK = frozenset({Role.INTAKE, Role.CASEWORKER, Role.SUPERVISOR})
 _WORKERS = frozenset({Role.CASEWORKER, Role.SUPERVISOR})
@@ -144,20 +146,44 @@ def row_of(state: State, action: Action) -> Transition:
     """Return the row of the table, whoever asks."""
     transition = _ROWS.get((action, state))
     if transition is None:
-        raise WrongState(f"A complaint that is {state.label.lower()} cannot be asked to {action.label.lower()}.")
+        raise WrongState(_why_not_from(state, action))
     return transition
+
+
+def _why_not_from(state: State, action: Action) -> str:
+    """Return in a sentence where an action begins, where the complaint stands, and what comes first."""
+    begins = [source for source in State if (action, source) in _ROWS]
+    stands = listed([state_in_words(source) for source in begins])
+    said = f"{action_in_words(action)} is for a complaint that is {stands}; this one is {state_in_words(state)}."
+    first = _comes_first(state, begins)
+    return f"{said} First comes {action_in_words(first)}." if first else said
+
+
+def _comes_first(state: State, goals: list[State]) -> Action | None:
+    """Return the first thing people do on the shortest way, if one leads there without the complaint being ended."""
+    ways = []
+    for goal in goals:
+        with contextlib.suppress(LookupError):
+            ways.append(shortest_path(state, goal, of=_leads_on))
+    shortest = min(ways, key=len, default=())
+    return shortest[0].action if shortest else None
+
+
+def _leads_on(transition: Transition) -> bool:
+    is_by_people = not transition.roles <= {Role.SYSTEM, Role.IMPORT}
+    return is_by_people and not (transition.target is not None and transition.target.is_final)
 
 
 def transition_of(state: State, action: Action, role: Role) -> Transition:
     """Return the one transition `action` makes from `state`, or raise the reason why not."""
     transition = row_of(state, action)
     if role not in transition.roles:
-        raise WrongRole(f"To {action.label.lower()} is for {_listed(transition.roles)}, not for the role {role}.")
+        raise WrongRole(f"{action_in_words(action)} is for the {_listed(transition.roles)}; you act as {role}.")
     return transition
 
 
 def _listed(roles: AbstractSet[Role]) -> str:
-    return " or ".join(sorted(role.value for role in roles))
+    return listed(sorted(role.value for role in roles))
 
 
 def decide(case: Case, command: Command, at: datetime) -> Event:

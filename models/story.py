@@ -96,6 +96,7 @@ def _record_as_history(case: Case, command: Command, at: datetime) -> Changes:
     return {
         "receipt": receipt,
         "policy_version": command.policy_version,
+        "team": command.team,
         "service": receipt.service,
         "category": receipt.category,
         "office": receipt.office,

@@ -1,9 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dates in words, as letters and receipts say them."""
+"""Words that people read in more than one place: dates, as letters and receipts say them, and the names of actions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
+
+from models.terms import Action, State
+
+ACTION_NAMES: Mapping[Action, str] = {
+    Action.ACKNOWLEDGE: "Acknowledge in person",
+    Action.TRIAGE: "Triage",
+    Action.ASSIGN: "Assign, or set the next step",
+    Action.NOTE: "Add a note",
+    Action.REQUEST_INFORMATION: "Ask the complainant",
+    Action.RECORD_INFORMATION: "Record the complainant's reply",
+    Action.PROPOSE_ANSWER: "Propose an answer",
+    Action.APPROVE: "Approve the answer",
+    Action.SEND_BACK: "Send the answer back",
+    Action.ANSWER: "Answer",
+    Action.TAG_ROOT_CAUSE: "Say what was behind it",
+    Action.CLOSE: "Close",
+    Action.WITHDRAW: "The complainant withdraws it",
+    Action.MARK_DUPLICATE: "It is a duplicate",
+    Action.REOPEN: "Look at it again",
+}
+"""Every action a person may ask for, in the words of the pages; refusals use the same."""
 
 _MONTHS = {
     "en": [
@@ -35,6 +57,24 @@ _MONTHS = {
         "diciembre",
     ],
 }
+
+
+_STANDS = {State.WAITING_FOR_COMPLAINANT: "waiting for the complainant", State.DUPLICATE: "a duplicate"}
+
+
+def action_in_words(action: Action) -> str:
+    """Return an action's name in quotation marks; the process's own by their word."""
+    return f"“{ACTION_NAMES.get(action, action.label)}”"
+
+
+def state_in_words(state: State) -> str:
+    """Return how a complaint stands, as it follows "is"."""
+    return _STANDS.get(state, state.label.lower())
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a choice, as in one, two or three."""
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def day_in_words(day: date, language: str) -> str:

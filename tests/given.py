@@ -111,7 +111,8 @@ def a_command(action: Action, case: Case, actor: Actor | None = None) -> Command
     made: dict[Action, Command] = {
         Action.RECEIVE: Receive(receipt=receipt, team="front_desk", policy_version=1, **who),
         Action.RECORD_AS_HISTORY: RecordAsHistory(
-            receipt=receipt, policy_version=1, issues=(HistoricalIssue(service="benefits", category="too_slow"),), **who
+            receipt=receipt, team="front_desk", policy_version=1,
+            issues=(HistoricalIssue(service="benefits", category="too_slow"),), **who
         ),
         Action.SEND_RECEIPT: SendReceipt(**who),
         Action.ACKNOWLEDGE: Acknowledge(text=a_text(), **who),

@@ -277,6 +277,14 @@ CREATE TABLE fold_mark (
     folded_below xid8 NOT NULL,
     PRIMARY KEY (agency, kind)
 );
+-- How many cases stand in a queue is the sum of its numbers here: what is folded, and each delta that is not yet. As one
+-- statement it sees total and mark of the same moment; between two, a fold would count some twice.
+CREATE VIEW queue_number WITH (security_invoker = true) AS
+    SELECT agency, queue, total AS number FROM queue_total
+    UNION ALL
+    SELECT d.agency, d.queue, d.change FROM agency a
+    LEFT JOIN fold_mark m ON m.agency = a.slug AND m.kind = 'queue'
+    JOIN queue_delta d ON d.agency = a.slug AND d.xid >= coalesce(m.folded_below, '0'::xid8);
 
 -- Who looked at what.
 CREATE TABLE audit_read (
@@ -290,6 +298,8 @@ CREATE TABLE audit_read (
     filter  jsonb
 );
 CREATE INDEX audit_read_of_case ON audit_read (agency, case_id, at);
+CREATE INDEX audit_read_newest ON audit_read (agency, at, id);
+CREATE INDEX audit_read_of_person ON audit_read (agency, actor, at, id);
 
 -- People and their ways in. Sign-in happens before the agency is known: these three are reached by functions only.
 CREATE TABLE staff (
@@ -319,8 +329,21 @@ CREATE TABLE token (
     made_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at timestamptz NOT NULL,
     revoked_at timestamptz,
+    last_used_at timestamptz,
     FOREIGN KEY (agency, name) REFERENCES staff
 );
+-- Who gave or took away a way in: written with the change itself, never altered.
+CREATE TABLE account_change (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    agency       text NOT NULL,
+    at           timestamptz NOT NULL,
+    actor        text NOT NULL,
+    what_changed text NOT NULL CHECK (what_changed IN ('added', 'closed', 'opened', 'token_revoked')),
+    name         text NOT NULL,
+    detail       jsonb NOT NULL DEFAULT '{}'
+);
+CREATE INDEX account_change_newest ON account_change (agency, at, id);
+
 CREATE TABLE browser_session (
     hash         bytea PRIMARY KEY,
     agency       text NOT NULL,

@@ -92,10 +92,13 @@ END $$;
 
 CREATE FUNCTION holder_of_token(p_hash bytea, p_now timestamptz)
 RETURNS TABLE (o_agency text, o_name text, o_display_name text, o_role text, o_teams text[])
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE found token;
 BEGIN
     SELECT * INTO found FROM token WHERE hash = p_hash AND revoked_at IS NULL AND expires_at > p_now;
+    IF found.hash IS NOT NULL AND (found.last_used_at IS NULL OR found.last_used_at < p_now - interval '1 minute') THEN
+        UPDATE token SET last_used_at = p_now WHERE hash = p_hash;
+    END IF;
     PERFORM set_config('putright.agency', coalesce(found.agency, ''), true);
     RETURN QUERY SELECT s.agency, s.name, s.display_name, found.role, s.teams FROM staff s
                  WHERE s.agency = found.agency AND s.name = found.name AND s.is_active AND found.role = ANY (s.roles);
@@ -129,6 +132,48 @@ END $$;
 CREATE FUNCTION end_session(p_hash bytea) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS
 $$ UPDATE browser_session SET ended_at = clock_timestamp() WHERE hash = p_hash AND ended_at IS NULL $$;
+
+-- The people that a provider vouches for, over all agencies: what the local provider, which believes anybody, offers.
+CREATE FUNCTION people_of_provider(p_issuer text)
+RETURNS TABLE (o_subject text, o_agency text, o_display_name text, o_roles text[])
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE slug text;
+BEGIN
+    FOR slug IN SELECT DISTINCT agency FROM staff_identity WHERE issuer = p_issuer ORDER BY 1 LOOP
+        PERFORM set_config('putright.agency', slug, true);
+        RETURN QUERY SELECT i.subject, s.agency, s.display_name, s.roles
+                     FROM staff_identity i JOIN staff s ON s.agency = i.agency AND s.name = i.name
+                     WHERE i.issuer = p_issuer AND i.agency = slug AND s.is_active ORDER BY s.display_name, i.subject;
+    END LOOP;
+    PERFORM set_config('putright.agency', '', true);
+END $$;
+
+-- What administrators do with ways in, in the agency that the transaction has set. A token is named by its hash,
+-- which signs nobody in.
+CREATE FUNCTION tokens_of_agency() RETURNS TABLE (o_hash bytea, o_name text, o_role text, o_label text,
+    o_made_at timestamptz, o_expires_at timestamptz, o_revoked_at timestamptz, o_last_used_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT hash, name, role, label, made_at, expires_at, revoked_at, last_used_at FROM token
+    WHERE agency = nullif(current_setting('putright.agency', true), '') ORDER BY name, made_at DESC, hash
+$$;
+
+CREATE FUNCTION revoke_token(p_hash bytea, p_now timestamptz) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    UPDATE token SET revoked_at = p_now
+    WHERE hash = p_hash AND agency = nullif(current_setting('putright.agency', true), '') AND revoked_at IS NULL
+    RETURNING name
+$$;
+
+-- True where the provider's subject now means this person; false where it means another already.
+CREATE FUNCTION put_identity(p_issuer text, p_subject text, p_name text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE own text := nullif(current_setting('putright.agency', true), '');
+BEGIN
+    INSERT INTO staff_identity (issuer, subject, agency, name) VALUES (p_issuer, p_subject, own, p_name)
+    ON CONFLICT (issuer, subject) DO NOTHING;
+    RETURN EXISTS (SELECT FROM staff_identity
+                   WHERE issuer = p_issuer AND subject = p_subject AND agency = own AND name = p_name);
+END $$;
 
 -- The lower bound of all version 7 UUIDs of a moment.
 CREATE FUNCTION uuid7_floor(p_at timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$

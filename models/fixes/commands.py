@@ -218,6 +218,8 @@ class Effect(Message):
     e_value: Rate
     """Evidence that the change works, safe to look at every week; 20 is enough."""
     weeks_still_needed: Annotated[int, Field(ge=0)] | None = None
+    has_relapsed: bool = False
+    """Whether the failure has come back since the change was found to work."""
     sentences: Annotated[tuple[str, ...], Field(max_length=8)]
     inputs_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

@@ -53,6 +53,19 @@ token = Table(
     Column("made_at", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("revoked_at", DateTime(timezone=True), nullable=True),
+    Column("last_used_at", DateTime(timezone=True), nullable=True),
+)
+
+account_change = Table(
+    "account_change",
+    METADATA,
+    Column("id", BigInteger, primary_key=True, server_default=FetchedValue()),
+    Column("agency", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("what_changed", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default=FetchedValue()),
 )
 
 browser_session = Table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,9 +29,10 @@ from models.commands import (
     Triage,
     WarnOfDeadline,
 )
+from models.references import secret_for
 from models.terms import Action, ClockName
-from tests.given import ANN, MONDAY, SUE, a_command, a_key, a_receipt
-from tests.letters import ADA, Post, a_mail_server, a_writable_case, correspondence, lived, said
+from tests.given import ANN, MONDAY, SUE, a_command, a_key, a_policy, a_receipt
+from tests.letters import ADA, SECRETS_KEY, Post, a_mail_server, a_writable_case, correspondence, lived, said
 from tests.record import Record
 
 
@@ -109,8 +111,22 @@ async def test_a_receipt_reaches_the_complainant_with_reference_dates_and_who_we
     assert "Dear Ada Byron," in body_of(post)
     assert "March 2, 2026" in body_of(post)
     assert "https://complaints.example/a/riverbend/track" in body_of(post)
+    assert secret_for(case.id, SECRETS_KEY) in body_of(post)
     assert is_sent
     assert await rows(owner_engine, "SELECT * FROM outbox_pending") == []
+
+
+async def test_who_was_imported_learns_the_secret_from_the_first_personal_letter(
+    record: Record, worker_engine: AsyncEngine, post: Post, staff: None
+) -> None:
+    case = await a_writable_case(record, worker_engine, is_imported=True)
+    understood = await said(record, case, "acknowledgement", "Your form went astray.")
+    await lived(worker_engine, case, Acknowledge(actor=ANN, key=a_key(), text=understood))
+
+    await correspondence(worker_engine, SmtpMailer(post.url)).send_some()
+
+    assert len(post.received) == 1
+    assert secret_for(case.id, SECRETS_KEY) in body_of(post)
 
 
 async def test_a_letter_is_written_in_the_language_of_the_complainant(
@@ -181,6 +197,57 @@ async def test_an_answer_without_its_text_is_not_sent_without_it(
     [(failure,)] = await rows(owner_engine, "SELECT failure FROM outbox WHERE letter = 'answer'")
     assert failure == "The letter 'answer' (en) lacks answer."
     assert await rows(owner_engine, "SELECT kind FROM fault") == [("letter_undeliverable",)]
+
+
+async def without_receipt_letter(engine: AsyncEngine) -> None:
+    """Change the record to one whose only policy is of a time before there were receipt letters."""
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE policy_version DISABLE TRIGGER USER"))
+        await connection.execute(
+            text("""UPDATE policy_version SET document = jsonb_set(document, '{letters}',
+                    jsonb_path_query_array(document -> 'letters', '$[*] ? (@.kind != "receipt")'))""")
+        )
+
+
+async def test_a_letter_whose_words_the_policy_lacks_waits_for_them_and_its_case_is_marked_meanwhile(
+    record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine, post: Post
+) -> None:
+    await without_receipt_letter(owner_engine)
+    await a_writable_case(record, worker_engine)
+    marks = "SELECT kind, detail, cleared_at IS NULL FROM fault"
+    for _ in range(2):
+        await correspondence(worker_engine, SmtpMailer(post.url)).send_some()
+        await let_claims_run_out(owner_engine)
+
+    assert await rows(owner_engine, marks) == [("letter_waits", "The policy has no letter 'receipt' in 'en'.", True)]
+    assert await rows(owner_engine, "SELECT sent_at, failure FROM outbox") == [(None, None)]
+
+    async with owner_engine.begin() as connection:
+        mended = json.dumps(a_policy().model_dump(mode="json"))
+        await connection.execute(
+            text("""INSERT INTO policy_version (agency, version, effective_from, content_hash, document)
+                    VALUES ('riverbend', 2, '2026-01-01', 'mended', CAST(:document AS jsonb))"""),
+            {"document": mended},
+        )
+    await correspondence(worker_engine, SmtpMailer(post.url)).send_some()
+
+    assert len(post.received) == 1
+    assert [is_open for *_, is_open in await rows(owner_engine, marks)] == [False]
+
+
+async def test_a_letter_that_waits_too_long_for_its_words_is_given_up_with_the_reason(
+    record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine, post: Post
+) -> None:
+    await without_receipt_letter(owner_engine)
+    await a_writable_case(record, worker_engine)
+    async with owner_engine.begin() as connection:
+        await connection.execute(text(f"UPDATE outbox_pending SET attempts = {GIVE_UP_AFTER_ATTEMPTS - 1}"))
+
+    await correspondence(worker_engine, SmtpMailer(post.url)).send_some()
+
+    [(failure,)] = await rows(owner_engine, "SELECT failure FROM outbox")
+    assert str(failure).endswith("The policy has no letter 'receipt' in 'en'.")
+    assert await rows(owner_engine, "SELECT kind FROM fault WHERE cleared_at IS NULL") == [("letter_undeliverable",)]
 
 
 async def test_a_process_that_dies_before_its_note_repeats_the_letter_with_the_same_message_id(

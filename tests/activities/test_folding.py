@@ -66,6 +66,22 @@ async def test_counts_are_the_same_before_and_after_folding(record: Record, work
     assert await counted(worker_engine) == expected(cases)
 
 
+async def test_the_api_counts_queues_by_the_same_view_and_sees_its_own_agency_alone(
+    record: Record, worker_engine: AsyncEngine, api_engine: AsyncEngine
+) -> None:
+    cases = await some_cases(record, worker_engine)
+    await fold_all(worker_engine)
+    cases.append(await opened(worker_engine, await accepted(record)))
+    await opened(worker_engine, await accepted(record, agency="lakeside", prefix="LAK"))
+
+    async with api_engine.begin() as connection:
+        await connection.execute(text("SELECT set_config('putright.agency', 'riverbend', true)"))
+        numbers = await connection.execute(text("SELECT queue, sum(number) AS total FROM queue_number GROUP BY queue"))
+        seen = {row.queue: row.total for row in numbers if row.total}
+
+    assert seen == expected(cases)[1]
+
+
 async def test_many_who_fold_at_once_count_each_delta_once(record: Record, worker_engine: AsyncEngine) -> None:
     cases = await some_cases(record, worker_engine)
     await asyncio.gather(*(fold_all(worker_engine) for _ in range(6)))

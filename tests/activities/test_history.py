@@ -204,6 +204,7 @@ async def test_what_another_system_closed_counts_in_the_week_it_was_received(
         actor=IMPORTER,
         key=a_key(),
         receipt=intake.receipt,
+        team="front_desk",
         policy_version=1,
         issues=(HistoricalIssue(service="benefits", category="delay"),),
     )

@@ -24,10 +24,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.interface import CaseAddress
 from models.events import GENESIS_HASH, chained
 from models.references import moment_of
-from models.terms import Finding, State
+from models.terms import Action, Finding, State
 from run.importing import ImportImpossible, Totals, import_file
 from run.settings import Settings
 from tests.databases import Database
+from tests.given import BEN, SUE, a_command, a_policy
+from tests.letters import lived
 from tests.record import records_of
 
 MAP = """
@@ -154,6 +156,28 @@ async def test_settled_rows_become_history(desk: Desk, worker_engine: AsyncEngin
     assert (unknown.closed_at, unknown.office) == (None, None)
     assert desk.asks("SELECT count(*) FROM receipt_pending") == [(0,)]
     assert desk.asks("SELECT count(*) FROM cell_delta WHERE measure = 'cause'") == [(0,)]
+
+
+async def test_history_that_is_reopened_stands_in_the_queue_of_the_team_its_kind_is_routed_to(
+    desk: Desk, worker_engine: AsyncEngine
+) -> None:
+    rows = [a_row(1, About="records"), a_row(2, About="", Place="")]
+    await desk.takes(desk.a_file(rows))
+    routed = [a_policy().route(service="records", office="harbor").team, a_policy().route().team]
+
+    for (case_id,) in desk.asks("SELECT case_id FROM receipt ORDER BY idempotency_key"):
+        case = (await records_of(worker_engine).load(CaseAddress(agency="riverbend", case_id=case_id))).case
+        case = await lived(worker_engine, case, a_command(Action.REOPEN, case, SUE))
+        # Nobody here answered it before, so everybody may look at it again.
+        case = await lived(worker_engine, case, a_command(Action.ASSIGN, case, SUE))
+        await lived(worker_engine, case, a_command(Action.ANSWER, case, BEN))
+
+    assert len(set(routed)) == 2
+    files = desk.asks("SELECT team, is_open, owner, due_clock, state FROM case_file")
+    assert {team for team, *_ in files} == set(routed)
+    assert {tuple(rest) for _, *rest in files} == {(True, "ben", "tag_and_close", "answered")}
+    open_now = desk.asks("SELECT queue, sum(change) FROM queue_delta WHERE queue LIKE 'team/%' GROUP BY 1 ORDER BY 1")
+    assert open_now == [(f"team/{team}/open", 1) for team in sorted(routed)]
 
 
 async def test_live_rows_wait_for_their_workflow_at_their_own_date(desk: Desk, worker_engine: AsyncEngine) -> None:

@@ -178,6 +178,7 @@ def a_story(number: int) -> Story:
     case = new_case(intake.receipt)
     command = RecordAsHistory(
         receipt=intake.receipt,
+        team="front_desk",
         policy_version=1,
         issues=(HistoricalIssue(service="benefits", category="delay"),),
         closed_at=day,

@@ -142,14 +142,15 @@ def test_roles_that_only_look_or_set_up_do_nothing_to_a_complaint() -> None:
 
 
 def test_the_wrong_state_is_named_in_the_refusal() -> None:
-    with pytest.raises(WrongState, match=r"A complaint that is in triage cannot be asked to close\."):
+    said = r"^“Close” is for a complaint that is answered; this one is in triage\. First comes “Triage”\.$"
+    with pytest.raises(WrongState, match=said):
         lifecycle.decide(case_at(State.IN_TRIAGE), a_command(Action.CLOSE, case_at(State.IN_TRIAGE)), MONDAY)
 
 
 def test_the_wrong_role_is_told_whose_business_it_is() -> None:
     case = case_at(State.AWAITING_APPROVAL)
 
-    with pytest.raises(WrongRole, match="To approve is for supervisor, not for the role caseworker"):
+    with pytest.raises(WrongRole, match="“Approve the answer” is for the supervisor; you act as caseworker"):
         lifecycle.decide(case, a_command(Action.APPROVE, case, ANN), MONDAY)
 
 

@@ -48,7 +48,7 @@ async def test_a_complaint_goes_from_intake_to_closed(desk: Desk) -> None:
 async def test_a_refusal_is_a_sentence_and_leaves_no_event(desk: Desk) -> None:
     live = await desk.a_case()
 
-    with pytest.raises(WrongState, match="cannot be asked to close"):
+    with pytest.raises(WrongState, match="“Close” is for a complaint that is answered"):
         await live.act(Close(actor=ANN, key=a_key()))
 
     assert await live.actions() == ["receive", "send_receipt"]

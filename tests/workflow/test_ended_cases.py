@@ -37,6 +37,7 @@ async def a_historical_case(record: Record, engine: AsyncEngine, closed_at: date
         actor=IMPORTER,
         key=a_key(),
         receipt=case.receipt,
+        team="front_desk",
         policy_version=1,
         issues=(HistoricalIssue(),),
         closed_at=closed_at,

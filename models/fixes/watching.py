@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When the effect of a change is looked at, and what a look leads to: pure functions of the fix.
+
+Weeks are the agency's own, Monday to Sunday. A change takes effect for the counts with the first whole week after the
+day it was in place and its weeks of transition.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from models.commands import SYSTEM
+from models.fixes.commands import Effect, EndWatch, FindEffective, FindNotEffective, FixCommand, Look, Relapse
+from models.fixes.fix import Fix
+from models.fixes.terms import FixState, Verdict
+from models.messages import Message
+from models.working_time import TimeZoneName
+
+DAYS_PER_WEEK = 7
+END_OF_WATCH_KEY = "end-watch"
+
+
+class Rhythm(Message):
+    """When an agency looks: on Mondays from that hour on, and for how many weeks it watches a change that works."""
+
+    time_zone: TimeZoneName
+    hour: Annotated[int, Field(ge=0, le=23)] = 6
+    watch_weeks: Annotated[int, Field(ge=1, le=520)] = 52
+
+
+class LookDue(Message):
+    """The next look: at the weeks up to and including the Sunday `as_of`, to be made from `at` on."""
+
+    as_of: date
+    at: datetime
+
+
+def monday_on_or_after(day: date) -> date:
+    """Return the first Monday that is not before the day."""
+    return day + timedelta(days=-day.weekday() % DAYS_PER_WEEK)
+
+
+def first_changed_week(changed_on: date, transition_weeks: int) -> date:
+    """Return the Monday from which weeks count as after the change."""
+    return monday_on_or_after(changed_on) + timedelta(weeks=transition_weeks)
+
+
+def next_look(fix: Fix, rhythm: Rhythm) -> LookDue | None:
+    """Return the next look at the effect, or nothing where none is due: nothing is in place, or the fix has ended."""
+    if fix.state not in {FixState.MONITORED, FixState.EFFECTIVE} or fix.plan is None or fix.changed_on is None:
+        return None
+    first = first_changed_week(fix.changed_on, fix.plan.transition_weeks) + timedelta(days=DAYS_PER_WEEK - 1)
+    as_of = first if fix.effect is None else fix.effect.as_of + timedelta(days=DAYS_PER_WEEK)
+    return LookDue(as_of=as_of, at=_on(as_of + timedelta(days=1), rhythm))
+
+
+def watch_ends_at(fix: Fix, rhythm: Rhythm) -> datetime | None:
+    """Return when a change that works need not be watched any longer."""
+    if fix.state is not FixState.EFFECTIVE or fix.effective_on is None:
+        return None
+    return _on(fix.effective_on + timedelta(weeks=rhythm.watch_weeks), rhythm)
+
+
+def command_after(fix: Fix, effect: Effect) -> FixCommand:
+    """Return what a look at the effect leads to."""
+    key = f"look/{effect.as_of}/{effect.inputs_hash[:16]}"
+    if fix.state is FixState.EFFECTIVE:
+        kind: type[Look | Relapse | FindEffective | FindNotEffective] = Relapse if effect.has_relapsed else Look
+    elif effect.verdict is Verdict.EFFECTIVE:
+        kind = FindEffective
+    else:
+        kind = FindNotEffective if effect.verdict is Verdict.NOT_EFFECTIVE else Look
+    return kind(actor=SYSTEM, key=key, effect=effect)
+
+
+def end_of_watch(fix: Fix) -> EndWatch:
+    """Return the command that ends the watch of this attempt."""
+    return EndWatch(actor=SYSTEM, key=f"{END_OF_WATCH_KEY}/{fix.attempt}")
+
+
+def _on(day: date, rhythm: Rhythm) -> datetime:
+    return datetime.combine(day, time(rhythm.hour), ZoneInfo(rhythm.time_zone))
