@@ -3,17 +3,29 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request, Response
 from starlette.middleware import Middleware
 
 from api import complaints, days, health, lifecycle, policy, sign_in, signals, track
-from api.identity import anybody, known_tokens
+from api.identity import anybody, forgive, known_tokens
 from api.limits import PublicLimits
 from api.middleware import Guard
 from api.pages import router as pages
-from api.problems import add_problem_handlers
+from api.pages.site import NOTHING_HERE, problem_page, wants_page
+from api.problems import (
+    NotFound,
+    NotSignedIn,
+    Problem,
+    TooMany,
+    Unprocessable,
+    add_problem_handlers,
+    problem_response,
+    problems,
+)
+from api.queries import only_known_queries
 from api.services import Services
 
 PREFIX = "/api/v1"
@@ -36,10 +48,22 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.limits = PublicLimits(services.settings.rate_limit_per_address, services.settings.rate_limit_in_total)
     app.state.known_tokens = known_tokens()
-    add_problem_handlers(app)
+    add_problem_handlers(app, _told)
     app.include_router(sign_in.router)
     app.include_router(pages.router)
     return app
+
+
+async def _told(request: Request, problem: Problem) -> Response:
+    """Return a problem to a person as a page, to a program as JSON."""
+    if isinstance(problem, Unprocessable):
+        await forgive(request)
+    if not wants_page(request):
+        return problem_response(problem)
+    if problem.status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+        # Where a form is sent to, there is nothing to look at either.
+        problem = NotFound(NOTHING_HERE)
+    return await problem_page(request, problem)
 
 
 def described() -> dict[str, Any]:
@@ -60,7 +84,13 @@ def _interface(middleware: list[Middleware]) -> FastAPI:
     )
     app.include_router(health.router)
     for part in (complaints, track, lifecycle, policy, signals, days):
-        app.include_router(part.router, prefix=PREFIX)
+        app.include_router(
+            part.router,
+            prefix=PREFIX,
+            dependencies=[Depends(only_known_queries)],
+            # Whatever the route: a token can be wrong, guessed too often, and a query misspelled.
+            responses=problems(NotSignedIn, TooMany, Unprocessable),
+        )
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
     async def description(_: Annotated[object, Depends(anybody)]) -> dict[str, Any]:

@@ -29,19 +29,19 @@ class CodeCheck:
 
     def service(self, field: str, code: str | None) -> None:
         """Check a service."""
-        self._among(field, code, {service.id for service in self._policy.agency.services}, "services")
+        self._among(field, code, [service.id for service in self._policy.agency.services], "services")
 
     def office(self, field: str, code: str | None) -> None:
         """Check an office."""
-        self._among(field, code, {office.id for office in self._policy.agency.offices}, "offices")
+        self._among(field, code, [office.id for office in self._policy.agency.offices], "offices")
 
     def team(self, field: str, code: str | None) -> None:
         """Check a team."""
-        self._among(field, code, {team.id for team in self._policy.agency.teams}, "teams")
+        self._among(field, code, [team.id for team in self._policy.agency.teams], "teams")
 
     def channel(self, field: str, code: str | None) -> None:
         """Check a channel."""
-        self._among(field, code, {channel.id for channel in self._policy.agency.channels}, "channels")
+        self._among(field, code, [channel.id for channel in self._policy.agency.channels], "channels")
 
     def language(self, field: str, code: str | None) -> None:
         """Check a language."""
@@ -51,14 +51,14 @@ class CodeCheck:
         """Check a code of the taxonomy that may be given on this day."""
         if code is None:
             return
-        term = self._policy.taxonomy.by_code.get(code)
-        is_given = term is not None and term.kind is kind and (term.retired_on is None or self._on < term.retired_on)
-        if not is_given:
-            self.refuse(field, f"'{field}': '{code}' is not among the codes for {_WHAT[kind]}.")
+        known = [term.code for term in self._policy.taxonomy.of(kind, on=self._on)]
+        if code not in known:
+            self.refuse(field, f"'{field}': '{code}' is not among the codes for {_WHAT[kind]}: {', '.join(known)}.")
 
     def person(self, field: str, name: str | None, people: Collection[str]) -> None:
         """Check the account name of somebody whom work can be given to."""
-        self._among(field, name, people, "people here who take cases")
+        if name is not None and name not in people:
+            self.refuse(field, f"'{field}': '{name}' is not among the people here who take cases.")
 
     def refuse(self, field: str, sentence: str) -> None:
         """Add a fault of another kind."""
@@ -71,4 +71,4 @@ class CodeCheck:
 
     def _among(self, field: str, code: str | None, known: Collection[str], what: str) -> None:
         if code is not None and code not in known:
-            self.refuse(field, f"'{field}': '{code}' is not among the {what} of this agency.")
+            self.refuse(field, f"'{field}': '{code}' is not among the {what} of this agency: {', '.join(known)}.")

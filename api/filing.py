@@ -121,17 +121,21 @@ async def _taken(services: Services, accepted: Accepted, contact: ContactGiven |
     acknowledge_by, answer_by = version.next_dates(counted_from)
     track_url = f"{services.settings.public_url}/a/{receipt.agency}/track"
     language = policy.agency.language_for(receipt.language)
+    secret = secret_for(receipt.case_id, services.complainant_secrets)
 
     def words(moment: datetime) -> str:
         return day_in_words(policy.calendar.local_date(moment), language)
 
-    letter = policy.letter(LetterKind.RECEIPT, language).filled(
+    # What is promised must be able to happen: nobody can write to somebody without an address.
+    kind = LetterKind.RECEIPT if receipt.can_be_written_to else LetterKind.RECEIPT_SHOWN
+    letter = policy.letter(kind, language).filled(
         {
             "agency_name": policy.agency.name,
             "agency_phone": policy.agency.contact.phone,
             "agency_email": policy.agency.contact.email,
             "greeting": policy.agency.greeting_for(contact.name if contact else None, language),
             "reference": receipt.reference,
+            "secret": secret,
             "received_on": words(counted_from),
             "acknowledge_by": words(acknowledge_by),
             "answer_by": words(answer_by),
@@ -141,7 +145,7 @@ async def _taken(services: Services, accepted: Accepted, contact: ContactGiven |
     return Taken(
         receipt=receipt,
         is_new=accepted.is_new,
-        secret=secret_for(receipt.case_id, services.complainant_secrets),
+        secret=secret,
         receipt_subject=letter.subject,
         receipt_text=letter.body,
         acknowledge_by=acknowledge_by,

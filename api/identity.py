@@ -99,9 +99,11 @@ class Who:
         staff = await signed_in(request)
         if staff is None:
             raise NotSignedIn
+        # A page that tells of a problem shows the same menu as the page that was asked for.
+        request.state.person = staff
         if staff.role not in self.roles:
-            wanted = ", ".join(sorted(role.value for role in self.roles))
-            raise Forbidden(f"This is for the roles {wanted}; you act as {staff.role.value}.")
+            wanted = " or ".join(sorted(role.value for role in self.roles))
+            raise Forbidden(f"This is for the role {wanted}; you act as {staff.role.value}.")
         return staff
 
 
@@ -123,7 +125,15 @@ class Public:
         staff = await signed_in(request) if self.looks else None
         if self.is_limited and staff is None:
             await _limits_of(request).count(_address_of(request))
+            request.state.is_counted = True
         return staff
+
+
+async def forgive(request: Request) -> None:
+    """Take back the count of a request that was refused for what stands in it; typing errors lock nobody out."""
+    if getattr(request.state, "is_counted", False):
+        request.state.is_counted = False
+        await _limits_of(request).forgive(_address_of(request))
 
 
 public = Public()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits of the public routes: so many requests from one address, so many from all together.
 
-The counts stand in the memory of each API process: with two processes behind one address the real limits are up to
-twice those of the settings. Bearer tokens and signed-in people are not counted; tokens that nobody holds are, on every
-route, before they cost the record more look-ups.
+A request that is refused for what stands in it does not count, so that typing errors lock nobody out; a wrong secret
+does. The counts stand in the memory of each API process: with two processes behind one address the real limits are up
+to twice those of the settings. Bearer tokens and signed-in people are not counted; tokens that nobody holds are, on
+every route, before they cost the record more look-ups.
 """
 
 from __future__ import annotations
@@ -29,12 +30,23 @@ class PublicLimits:
     def __init__(self, per_address: str, in_total: str) -> None:
         self._per_address = parse(per_address)
         self._in_total = parse(in_total)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._storage = MemoryStorage()
+        self._limiter = FixedWindowRateLimiter(self._storage)
 
     async def count(self, address: str) -> None:
         """Count one request; raises TooMany with the time to wait."""
         await self._hit(self._per_address, "address", _network_of(address))
         await self._hit(self._in_total, "all", "")
+
+    async def forgive(self, address: str) -> None:
+        """Take back the count of a request that came to nothing."""
+        for limit, kind, key in (
+            (self._per_address, "address", _network_of(address)),
+            (self._in_total, "all", ""),
+        ):
+            storage_key = limit.key_for(kind, key)
+            if await self._storage.get(storage_key) > 0:
+                await self._storage.incr(storage_key, limit.get_expiry(), amount=-1)
 
     async def check_guesses(self, address: str) -> None:
         """Look whether an address may show another unknown token; raises TooMany where it has shown its fill."""
@@ -52,8 +64,18 @@ class PublicLimits:
     async def _too_many(self, limit: RateLimitItem, kind: str, key: str) -> TooMany:
         reset_at, _ = await self._limiter.get_window_stats(limit, kind, key)
         seconds = max(1, math.ceil(reset_at - time.time()))
-        sentence = f"That was more than {limit} allowed here. Ask again in {seconds} seconds."
+        whose = "from all together" if kind == "all" else "from one address"
+        wait = "1 second" if seconds == 1 else f"{seconds} seconds"
+        verb = "is" if limit.amount == 1 else "are"
+        sentence = f"At most {_in_words(limit)} {whose} {verb} taken here. Ask again in {wait}."
         return TooMany(sentence, headers={"Retry-After": str(seconds)})
+
+
+def _in_words(limit: RateLimitItem) -> str:
+    """Return a limit as people say it, as in 30 requests in a minute."""
+    unit = limit.GRANULARITY.name
+    span = (f"an {unit}" if unit == "hour" else f"a {unit}") if limit.multiples == 1 else f"{limit.multiples} {unit}s"
+    return f"{limit.amount} {'request' if limit.amount == 1 else 'requests'} in {span}"
 
 
 def _network_of(address: str) -> str:

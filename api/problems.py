@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -136,12 +136,22 @@ def faults_of(errors: Iterable[Any]) -> list[FieldFault]:
     return [_fault(error) for error in errors]
 
 
-def add_problem_handlers(app: FastAPI) -> None:
-    """Have every expected error of the interface answered as a problem."""
-    app.add_exception_handler(Problem, _answer)
+def add_problem_handlers(app: FastAPI, tell: Callable[[Request, Problem], Awaitable[Response]]) -> None:
+    """Have every error answered as a problem, in the way `tell` tells it."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return await tell(request, problem_of(error))
+
+    async def unexpected(request: Request, _error: Exception) -> Response:
+        """Answer what nobody expected; the server's log has the rest."""
+        problem = Problem("Something went wrong on our side. It is noted; ask again with the same key in a while.")
+        problem.status, problem.code, problem.title = HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", "Our fault"
+        return await tell(request, problem)
+
+    app.add_exception_handler(Problem, answer)
     for kind in _TOLD_AS:
-        app.add_exception_handler(kind, _answer)
-    app.add_exception_handler(Exception, _unexpected)
+        app.add_exception_handler(kind, answer)
+    app.add_exception_handler(Exception, unexpected)
 
 
 def problems(*kinds: type[Exception]) -> dict[int | str, dict[str, Any]]:
@@ -169,17 +179,6 @@ def _documented(kind: type[Exception]) -> tuple[int, str]:
     return HTTPStatus.SERVICE_UNAVAILABLE, sentence
 
 
-async def _answer(_request: Request, error: Exception) -> JSONResponse:
-    return problem_response(problem_of(error))
-
-
-async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
-    """Answer what nobody expected; the server's log has the rest."""
-    problem = Problem("Something went wrong on our side. It is noted; ask again with the same key in a while.")
-    problem.status, problem.code, problem.title = HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", "Our fault"
-    return problem_response(problem)
-
-
 def _refusal(refused: Refused) -> Problem:
     problem = Conflict(str(refused))
     problem.code = refused.code
@@ -203,21 +202,74 @@ def _http(error: HTTPException) -> Problem:
 
 
 def _fault(error: Mapping[str, Any]) -> FieldFault:
-    path = [str(part) for part in _without_place(error["loc"])]
-    field = ".".join(path) or "body"
-    said = {
-        "missing": f"'{field}' is missing.",
+    kind, told = str(error["type"]), dict(error.get("ctx") or {})
+    if kind == "json_invalid":
+        return FieldFault(field="body", sentence=_not_json(error, told))
+    field = ".".join(str(part) for part in _without_place(error["loc"])) or "body"
+    if kind in _OF_A_TAG:
+        tag = str(told["discriminator"]).strip("'")
+        field = tag if field == "body" else f"{field}.{tag}"
+    whole = {
+        "missing": f"'{field}' is missing." if field != "body" else "The request has no body; send a JSON object.",
+        "union_tag_not_found": f"'{field}' is missing.",
         "extra_forbidden": f"'{field}' is not a field of this request.",
-        "json_invalid": "The body is not JSON.",
     }
-    return FieldFault(field=field, sentence=said.get(error["type"]) or f"'{field}': {_sentence(error)}")
+    return FieldFault(field=field, sentence=whole.get(kind) or f"'{field}': {_sentence(error, kind, told)}")
 
 
-def _sentence(error: Mapping[str, Any]) -> str:
-    if error["type"] == "string_pattern_mismatch":
-        return "this holds signs that cannot stand here."
+_OF_A_TAG = frozenset({"union_tag_invalid", "union_tag_not_found"})
+_SENTENCES = {
+    "string_pattern_mismatch": "this holds signs that cannot stand here.",
+    "string_type": "this must be a text.",
+    "string_unicode": "this holds characters that are no text.",
+    "int_type": "this must be a whole number.",
+    "int_parsing": "this must be a whole number.",
+    "int_from_float": "this must be a whole number.",
+    "float_parsing": "this must be a number.",
+    "bool_type": "say true or false.",
+    "bool_parsing": "say true or false.",
+    "uuid_type": "this is not an id.",
+    "uuid_parsing": "this is not an id.",
+    "greater_than_equal": "this must be {ge} or more.",
+    "greater_than": "this must be more than {gt}.",
+    "less_than_equal": "this must be {le} or less.",
+    "less_than": "this must be less than {lt}.",
+    "string_too_short": "this needs {min_length} characters or more.",
+    "string_too_long": "this is longer than {max_length} characters.",
+    "too_short": "this needs {min_length} or more.",
+    "too_long": "this takes {max_length} at most.",
+    "literal_error": "choose {expected}.",
+    "enum": "choose {expected}.",
+}
+"""What pydantic finds, as a person says it; in braces what it tells of the limit."""
+_FAMILIES = (
+    (("model_", "dict_", "dataclass_", "mapping_"), "this must be an object with named fields, written in braces."),
+    (("list_", "tuple_", "set_", "iterable_"), "this must be a list, written in square brackets."),
+    (("datetime_", "timezone_"), "this must be a moment with its zone, such as 2026-03-09T16:05:00Z."),
+    (("date_",), "this must be a day, such as 2026-03-09."),
+)
+"""The same by how the name of the finding begins."""
+
+
+def _sentence(error: Mapping[str, Any], kind: str, told: Mapping[str, Any]) -> str:
+    if kind == "string_too_short" and told["min_length"] == 1:
+        return "this is empty."
+    if kind == "union_tag_invalid":
+        # It names them as Python does: <Action.NOTE: 'note'>, …
+        known = str(told["expected_tags"]).split("'")[1::2]
+        return f"'{told['tag']}' is none of {', '.join(known)}."
+    if (family := next((words for start, words in _FAMILIES if kind.startswith(start)), None)) is not None:
+        return family
+    if kind in _SENTENCES:
+        return _SENTENCES[kind].format_map(told)
     text = str(error["msg"]).removeprefix("Value error, ")
     return text[:1].lower() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _not_json(error: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+    place = next((part for part in reversed(error["loc"]) if isinstance(part, int)), 0)
+    why = str(told.get("error", "")).rstrip(".")
+    return f"The body is not JSON: {why[:1].lower() + why[1:] or 'it cannot be read'}, at character {place + 1}."
 
 
 def _without_place(loc: Sequence[str | int]) -> Sequence[str | int]:

@@ -57,7 +57,9 @@ class ProblemView(Shape):
     type: str = Field(examples=["/problems/wrong-state"])
     title: str
     status: int
-    detail: str = Field(examples=["A complaint that is closed cannot be asked to triage."])
+    detail: str = Field(
+        examples=["“Close” is for a complaint that is answered; this one is in triage. First comes “Triage”."]
+    )
     errors: tuple[FieldFault, ...] = Field(default=(), description="One sentence for each field at fault.")
 
 

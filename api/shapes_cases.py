@@ -199,6 +199,5 @@ class TrackedView(Shape):
     closed_at: datetime | None
     review_until: datetime | None
     offered: tuple[Action, ...]
-    refused: dict[Action, str]
     narrative: str | None
     steps: tuple[StepView, ...]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import quote, urlsplit
 
 import httpx
 from authlib.integrations.base_client import OAuthError
@@ -19,7 +20,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from api.identity import Given, open_to_all, session_cookie, who
 from api.pages.site import PageRoute, first_page_of, safe_address
-from api.problems import Forbidden, Problem
+from api.problems import Forbidden, NotFound, Problem
 from api.reads.people import SIGNED_IN_AT_MOST, Staff, staff_of_identity
 from api.services import Services, SignIn
 from api.writes.sessions import end_session, start_session
@@ -27,7 +28,7 @@ from models.terms import STAFF_ROLES, Role
 
 STATE_COOKIE = "sign-in"
 STATE_SECONDS = 600
-START, CALLBACK = "/sign-in/start", "/sign-in/callback"
+START, LOCAL, CALLBACK = "/sign-in/start", "/sign-in/as", "/sign-in/callback"
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
@@ -45,6 +46,9 @@ class OidcSignIn:
     `name` is what people's identities are stored under: the issuer's address, for a provider that keeps its address.
     """
 
+    trusts_environment = True
+    """Whether the proxies that the environment names stand between us and the provider."""
+
     def __init__(self, issuer_url: str, name: str, client_id: str, client_secret: str, signing_key: bytes) -> None:
         self._name = name
         self._signer = URLSafeTimedSerializer(signing_key, salt="sign-in")
@@ -54,7 +58,11 @@ class OidcSignIn:
             client_id=client_id,
             client_secret=client_secret,
             server_metadata_url=f"{issuer_url}/.well-known/openid-configuration",
-            client_kwargs={"scope": "openid profile", "code_challenge_method": "S256"},
+            client_kwargs={
+                "scope": "openid profile",
+                "code_challenge_method": "S256",
+                "trust_env": self.trusts_environment,
+            },
         )
 
     @property
@@ -96,13 +104,56 @@ class OidcSignIn:
         return str(token["userinfo"]["sub"]), str(kept["go_on_to"])
 
 
+class LocalSignIn(OidcSignIn):
+    """The provider that believes anybody, on this machine: people choose who they are on our own sign-in page.
+
+    The flow is the real one (state, PKCE, code, a signed ID token); only the provider's page is asked by us and not by
+    the browser. So the browser needs to reach nothing but this site, also through a tunnel and without a network.
+    """
+
+    trusts_environment = False
+
+    async def begin_as(self, request: Request, callback_url: str, go_on_to: str, subject: str) -> Response:
+        """Have the provider vouch for a person and send the browser on to our callback; raises SignInFailed."""
+        response = await self.begin(request, callback_url, go_on_to)
+        try:
+            async with httpx.AsyncClient(trust_env=False) as browser:
+                vouched = await browser.post(response.headers["location"], data={"sub": subject})
+        except httpx.HTTPError as problem:
+            raise SignInFailed("The local sign-in does not answer just now. Try again in a minute.") from problem
+        back = urlsplit(vouched.headers.get("location", ""))
+        if vouched.status_code != HTTPStatus.FOUND or back.path != CALLBACK:
+            raise SignInFailed("The local sign-in did not vouch for this person.")
+        # Without a host: whatever address the browser reaches us by, it comes back to the same.
+        response.headers["location"] = f"{back.path}?{back.query}"
+        response.status_code = HTTPStatus.SEE_OTHER
+        return response
+
+
 @router.get(START)
 async def start(
     request: Request, services: Given, _: Annotated[Staff | None, Depends(open_to_all)], going_to: str = ""
 ) -> Response:
-    """Send the browser to the agency's sign-in provider."""
-    callback_url = services.settings.public_url + CALLBACK
-    return await _provider(services).begin(request, callback_url, safe_address(going_to))
+    """Send the browser to the agency's sign-in provider; the local one's page is our own."""
+    provider, own = _provider(services), safe_address(going_to)
+    if isinstance(provider, LocalSignIn):
+        return _to(f"/sign-in?next={quote(own, safe='/')}" if own else "/sign-in")
+    return await provider.begin(request, services.settings.public_url + CALLBACK, own)
+
+
+@router.post(LOCAL)
+async def start_as(
+    request: Request,
+    services: Given,
+    _: Annotated[Staff | None, Depends(open_to_all)],
+    subject: Annotated[str, Form(max_length=80, pattern=r"^[^\x00-\x20\x7f]+$")],
+    going_to: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    """Go on as the person chosen, where the local provider lets anybody be anybody; nowhere else."""
+    provider = _provider(services)
+    if not isinstance(provider, LocalSignIn):
+        raise NotFound("People sign in with the agency's own provider here.")
+    return await provider.begin_as(request, services.settings.public_url + CALLBACK, safe_address(going_to), subject)
 
 
 @router.get(CALLBACK)

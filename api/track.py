@@ -27,6 +27,8 @@ from models.references import is_secret, normal_reference
 from models.refusals import Refused
 
 router = APIRouter(prefix="/track", tags=["complainants"])
+WRONG_SECRET = {"refused": "wrong secret"}
+"""How the audit of reads tells a look that was refused from one that showed something."""
 _UNKNOWN = "We know no complaint with this number and secret code. Check both; they stand on your receipt."
 
 
@@ -62,11 +64,13 @@ async def found(services: Services, reference: str, secret: str) -> Tracked:
     """Return the complaint with this reference and secret; raises NotFound, for a wrong secret as for no complaint."""
     normal = normal_reference(reference)
     place = await place_of_reference(services.database, normal) if normal else None
-    if place is None or not is_secret(secret, place.case_id, services.complainant_secrets):
+    if place is None:
         raise NotFound(_UNKNOWN)
+    is_theirs = is_secret(secret, place.case_id, services.complainant_secrets)
     async with services.database.of(place.agency) as connection:
-        opened = await dossier(connection, place.case_id)
-        await note_read(connection, place.agency, COMPLAINANT, Looked.TRACK, case_id=place.case_id)
+        opened = await dossier(connection, place.case_id) if is_theirs else None
+        asked = None if is_theirs else WRONG_SECRET
+        await note_read(connection, place.agency, COMPLAINANT, Looked.TRACK, case_id=place.case_id, asked=asked)
     if opened is None:
         raise NotFound(_UNKNOWN)
     return Tracked(place.agency, opened)

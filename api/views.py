@@ -50,6 +50,11 @@ _STEPS = {
     Action.MARK_DUPLICATE: "It is dealt with under another complaint",
     Action.REOPEN: "It is being looked at again",
 }
+_STEPS_WITHOUT_LETTERS = {
+    Action.SEND_RECEIPT: "We made out your receipt",
+    Action.ACKNOWLEDGE: "A person has it in hand",
+}
+"""The same where no letter can be sent: nothing is said to have gone out that has not."""
 _WITH_THEIR_TEXT = {Action.ACKNOWLEDGE, Action.REQUEST_INFORMATION, Action.ANSWER} | _COMPLAINANTS_OWN
 
 
@@ -171,7 +176,6 @@ def tracked_view(dossier: Dossier, rules: Rules, policy: Policy, actor: Actor, n
         closed_at=case.closed_at,
         review_until=review_until(case, rules),
         offered=offered(case, actor, rules, now),
-        refused={action: str(reason) for action, reason in refused(case, actor, rules, now).items()},
         narrative=dossier.text(case.receipt.narrative),
         steps=tuple(_steps(dossier)),
     )
@@ -234,7 +238,10 @@ def _steps(dossier: Dossier) -> list[StepView]:
             text = dossier.text(_ref(command))
         if isinstance(command, Approve):
             text = _proposed_before(dossier, stored.event.sequence)
-        steps.append(StepView(at=stored.event.at, what=_STEPS[command.action], text=text))
+        words = _STEPS[command.action]
+        if not dossier.case.receipt.can_be_written_to:
+            words = _STEPS_WITHOUT_LETTERS.get(command.action, words)
+        steps.append(StepView(at=stored.event.at, what=words, text=text))
     return steps
 
 

@@ -52,6 +52,12 @@ def address_of(name: str) -> str:
     return f"/static/{name}?v={found.stamp}" if found else f"/static/{name}"
 
 
+@router.get("/favicon.ico")
+async def favicon(request: Request, _: Annotated[object, Depends(open_to_all)]) -> Response:
+    """Send the picture that browsers ask for by this name, whatever page they show."""
+    return await static_file(request, "icon.svg", _)
+
+
 @router.get("/static/{name:path}")
 async def static_file(request: Request, name: str, _: Annotated[object, Depends(open_to_all)]) -> Response:
     """Send a file of the static folder."""

@@ -15,9 +15,10 @@ from api.acting import act
 from api.identity import Given, who
 from api.pages.asking import NEXT, PAGE_ACTIONS, asked_of, empty_form, errors_of, issue_numbers
 from api.pages.case_view import case_view
-from api.pages.forms import Faults, Form, sent
-from api.pages.lists import FILTER_NAMES, address_with, filter_of
+from api.pages.forms import Faults, Form, check_day_to_come, sent
+from api.pages.lists import FILTER_NAMES, FROM_WORK, address_with, filter_of, known
 from api.pages.place import Place, place_of
+from api.pages.rounds import sent_back
 from api.pages.site import READERS, WORKERS, PageRoute, to
 from api.pages.words import ACTIONS, BUTTONS
 from api.problems import NotFound, Unprocessable
@@ -35,6 +36,9 @@ from models.terms import Action
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 LIST_LOOKED_THROUGH = 200
 """How far into a list the way to the neighbours is looked for."""
+_ANSWERING = frozenset({Action.ANSWER, Action.PROPOSE_ANSWER})
+"""Two forms with the same fields."""
+_OF_ONE_FORM = frozenset({"key", "sequence"})
 _UNGUARDED = frozenset({Action.NOTE, Action.ASSIGN})
 """Actions that stay right when somebody else has done something meanwhile."""
 
@@ -103,11 +107,11 @@ async def _page(
     rules = await services.policies.rules(case, place.now)
     return place.page(
         request,
-        "queue",
+        "work" if request.query_params.get("from") == FROM_WORK else "queue",
         "staff/case.html",
         status=status,
         view=case_view(opened, rules, place.words, place.times, person, place.now),
-        offered=offers(case, place, rules, again),
+        offered=offers(opened, place, rules, again),
         refused=refusals(case, place, rules),
         around=await _around(request.query_params, case, place),
         form=again[1] if again else Form(),
@@ -115,39 +119,50 @@ async def _page(
     )
 
 
-def offers(case: Case, place: Place, rules: Rules, again: tuple[Action, Form] | None = None) -> list[Offer]:
+def offers(opened: Dossier, place: Place, rules: Rules, again: tuple[Action, Form] | None = None) -> list[Offer]:
     """Return what may be done now, what is likely to come next first."""
+    case = opened.case
     upcoming = NEXT.get(case.state, ())
     may = offered(case, place.person.actor, rules, place.now)
     shown = [action for action in may if action in PAGE_ACTIONS]
     shown.sort(key=lambda action: upcoming.index(action) if action in upcoming else len(upcoming))
-    sent_back = again[0] if again else None
+    typed = again[0] if again else None
+    # An answer that came back is taken up where it was left.
+    first = Action.PROPOSE_ANSWER if Action.PROPOSE_ANSWER in shown and sent_back(opened) else next(iter(shown), None)
     return [
         Offer(
             name=action.value,
             label=ACTIONS[action],
             button=BUTTONS[action],
-            form=again[1]
-            if again and action is sent_back
-            else empty_form(action, case, place.words, place.person.name),
+            form=again[1] if again and action is typed else _fresh_form(action, opened, place, again),
             is_next=action in upcoming,
-            is_open=action is sent_back or (sent_back is None and action in upcoming and action is shown[0]),
+            is_open=action is typed or (typed is None and action in upcoming and action is first),
         )
         for action in shown
     ]
 
 
+def _fresh_form(action: Action, opened: Dossier, place: Place, again: tuple[Action, Form] | None) -> Form:
+    """Return the form of an action; an answer that was typed or proposed before is not typed a second time."""
+    form = empty_form(action, opened.case, place.words, place.person.name)
+    if action not in _ANSWERING:
+        return form
+    if again and again[0] in _ANSWERING:
+        return replace(form, values={name: v for name, v in again[1].values.items() if name not in _OF_ONE_FORM})
+    return replace(form, values=sent_back(opened))
+
+
 def refusals(case: Case, place: Place, rules: Rules) -> list[NotNow]:
     """Return what this role may do at other times, each with the sentence why not now."""
     return [
-        NotNow(action.value, ACTIONS[action], str(reason))
+        NotNow(action.value, ACTIONS[action], place.words.sentence(reason))
         for action, reason in refused(case, place.person.actor, rules, place.now).items()
         if action in PAGE_ACTIONS
     ]
 
 
 async def _around(asked: Mapping[str, str], case: Case, place: Place) -> Around:
-    told = {name: asked.get(name, "") for name in FILTER_NAMES}
+    told = known({name: asked.get(name, "") for name in FILTER_NAMES})
     listed_as = address_with(told)
     if not listed_as:
         return Around()
@@ -156,6 +171,8 @@ async def _around(asked: Mapping[str, str], case: Case, place: Place) -> Around:
         rows = (await cases(connection, wanted, cursor=None, limit=LIST_LOOKED_THROUGH, now=place.now)).rows
     ids = [row.case_id for row in rows]
     back = f"/queue?{listed_as}"
+    if asked.get("from") == FROM_WORK:
+        back, listed_as = "/work", f"{listed_as}&from={FROM_WORK}"
     if case.id not in ids:
         return Around("Back to the list", back)
     here = ids.index(case.id)
@@ -170,10 +187,16 @@ async def _around(asked: Mapping[str, str], case: Case, place: Place) -> Around:
 async def take(
     request: Request, case_id: UUID, services: Given, person: Annotated[Staff, Depends(who(*WORKERS))]
 ) -> Response:
-    """Make the case mine."""
+    """Make the case mine; who may not take it is told so on its page."""
     form = await sent(request)
     asked = AssignAsked(action=Action.ASSIGN, owner=person.name)
-    await act(services, person.agency, person.actor, case_id, asked, key=form.key)
+    try:
+        await act(services, person.agency, person.actor, case_id, asked, key=form.key)
+    except Refused as reason:
+        opened = await opened_case(services, person, case_id)
+        place = await place_of(services, person, opened.case)
+        again = Form(errors={"": place.words.sentence(reason)}, prefix=f"{Action.ASSIGN.value}-")
+        return await _page(request, services, person, opened, again=(Action.ASSIGN, again), status=HTTPStatus.CONFLICT)
     return to(f"/cases/{case_id}?done=taken")
 
 
@@ -190,6 +213,8 @@ async def act_on_case(
     prefix = f"{action.value}-"
     try:
         asked = asked_of(action, form, opened.case, place.words)
+        if isinstance(asked, AssignAsked):
+            check_day_to_come(asked.follow_up_on, place.times.on(place.now))
         await _ask(services, person, case_id, asked, form.key, form.number("sequence"))
     except (Faults, Unprocessable) as wrong:
         errors = wrong.errors if isinstance(wrong, Faults) else errors_of(wrong)
@@ -199,7 +224,7 @@ async def act_on_case(
         )
     except Refused as reason:
         now_there = await opened_case(services, person, case_id)
-        again = _numbered(form.again({"": str(reason)}, prefix=prefix), now_there.case)
+        again = _numbered(form.again({"": place.words.sentence(reason)}, prefix=prefix), now_there.case)
         return await _page(request, services, person, now_there, again=(action, again), status=HTTPStatus.CONFLICT)
     return to(f"/cases/{case_id}?done=acted")
 

@@ -8,15 +8,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from api.pages.words import CLOCKS, DONE, FINDINGS, Due, Pair, Times, Words, money, state_words
+from api.pages.rounds import Round, earlier_rounds, proposed_before, round_label
+from api.pages.words import CLOCKS, DONE, FINDINGS, Due, Pair, Times, Words, counted, money, state_words
 from api.reads.cases import Dossier, Letter
 from api.reads.people import Staff
 from models import lifecycle
 from models.case import Case, Issue
 from models.clocks import Clock, Rules, clocks_of, customer_days, next_due
-from models.commands import Assign, IssueAnswer, NoFailure, ProcessFailure, Triage
+from models.commands import (
+    Answer,
+    Approve,
+    Assign,
+    IssueAnswer,
+    NoFailure,
+    ProcessFailure,
+    ProposeAnswer,
+    TagRootCause,
+    Triage,
+)
 from models.events import Event
-from models.messages import ContentRef
+from models.messages import Amount, ContentRef
+from models.refusals import Refused, SamePerson
 from models.terms import Action, Remedy, Role, Stage, State
 
 
@@ -38,6 +50,17 @@ class IssueView:
     finding: str
     remedies: str
     cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundView:
+    """What an earlier round came to."""
+
+    label: str
+    ended: str
+    by: str
+    answer: str | None
+    issues: tuple[IssueView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +91,8 @@ class Step:
     who: str
     by: str
     words: str
+    found: tuple[str, ...]
+    """What was found, proposed or coded in this step, issue by issue."""
     text: str | None
     letter: str
 
@@ -94,15 +119,18 @@ class CaseView:
     is_open: bool
     severity: str
     attention: bool
-    review_round: int
+    round_label: str
     sequence: int
     can_take: bool
+    why_not_take: str
+    may_approve: bool
     stages: tuple[StageView, ...]
     narrative: str | None
     wanted: str | None
     facts: tuple[Pair, ...]
     proposal: ProposalView | None
     issues: tuple[IssueView, ...]
+    earlier: tuple[RoundView, ...]
     steps: tuple[Step, ...]
     clocks: tuple[ClockView, ...]
     customer_days: str
@@ -111,7 +139,7 @@ class CaseView:
 def case_view(dossier: Dossier, rules: Rules, words: Words, times: Times, person: Staff, now: datetime) -> CaseView:
     """Return the case as a person of the agency sees it."""
     case = dossier.case
-    may_assign = lifecycle.why_not(case, Action.ASSIGN, person.actor) is None
+    why_not_take = _why_not_take(case, person, now)
     return CaseView(
         case_id=case.id,
         href=f"/cases/{case.id}",
@@ -122,19 +150,32 @@ def case_view(dossier: Dossier, rules: Rules, words: Words, times: Times, person
         is_open=not case.state.is_final,
         severity=words.severity(case.severity),
         attention=bool(case.attention) and not case.state.is_final,
-        review_round=case.review_round,
+        round_label=round_label(case.review_round) if case.review_round else "",
         sequence=case.sequence,
-        can_take=may_assign and case.owner != person.name,
+        can_take=why_not_take is None and case.owner != person.name,
+        why_not_take=words.sentence(why_not_take) if isinstance(why_not_take, SamePerson) else "",
+        may_approve=lifecycle.why_not(case, Action.APPROVE, person.actor) is None,
         stages=_stages(case),
         narrative=dossier.text(case.receipt.narrative),
         wanted=dossier.text(case.receipt.wanted),
         facts=_facts(dossier, words, times),
         proposal=_proposal(dossier, words),
         issues=tuple(_issue(issue, words) for issue in case.issues),
+        earlier=tuple(_round(each, dossier, words, times) for each in earlier_rounds(dossier)),
         steps=tuple(_step(stored.event, dossier, words, times) for stored in reversed(dossier.events)),
         clocks=tuple(_clock(clock, rules, times, now) for clock in _in_order(clocks_of(case, rules))),
         customer_days=_customer_days(case, now),
     )
+
+
+def _why_not_take(case: Case, person: Staff, now: datetime) -> Refused | None:
+    """Return why the case cannot become this person's, or None."""
+    asked = Assign(actor=person.actor, key="take", owner=person.name)
+    try:
+        lifecycle.decide(case, asked, now)
+    except Refused as reason:
+        return reason
+    return None
 
 
 def _due(case: Case, rules: Rules, times: Times, now: datetime) -> Due:
@@ -190,8 +231,12 @@ def _proposal(dossier: Dossier, words: Words) -> ProposalView | None:
 
 
 def _answered(answer: IssueAnswer, words: Words) -> str:
-    granted = f", {money(answer.amount.cents)} by {answer.amount.authority}" if answer.amount else ""
-    return f"Issue {answer.number}: {FINDINGS[answer.finding]}; {_remedies(answer.remedies, words)}{granted}"
+    done = _remedies(answer.remedies, words) + _granted(answer.amount)
+    return f"Issue {answer.number}: {FINDINGS[answer.finding]}; {done}"
+
+
+def _granted(amount: Amount | None) -> str:
+    return f", {money(amount.cents)} by {amount.authority}" if amount else ""
 
 
 def _remedies(remedies: tuple[Remedy, ...], words: Words) -> str:
@@ -200,25 +245,30 @@ def _remedies(remedies: tuple[Remedy, ...], words: Words) -> str:
 
 
 def _issue(issue: Issue, words: Words) -> IssueView:
-    granted = f", {money(issue.amount.cents)}" if issue.amount else ""
     return IssueView(
         number=issue.number,
         title=words.title(issue.service, issue.category),
         finding=FINDINGS[issue.finding] if issue.finding else "",
-        remedies=_remedies(issue.remedies, words) + granted,
-        cause=_cause(issue, words),
+        remedies=_remedies(issue.remedies, words) + _granted(issue.amount),
+        cause=_cause(issue.cause, words) if issue.cause else "",
     )
 
 
-def _cause(issue: Issue, words: Words) -> str:
-    match issue.cause:
-        case ProcessFailure() as failure:
-            because = words.term(failure.contributing_cause).lower()
-            return f"{failure.failure} {words.term(failure.failure)}, because of: {because}"
-        case NoFailure() as none:
-            return f"No process failure: {words.term(none.reason).lower()}"
-        case _:
-            return ""
+def _cause(cause: ProcessFailure | NoFailure, words: Words) -> str:
+    if isinstance(cause, NoFailure):
+        return words.no_failure(cause.reason)
+    return words.failure(cause.failure, cause.contributing_cause)
+
+
+def _round(ended: Round, dossier: Dossier, words: Words, times: Times) -> RoundView:
+    case = ended.case
+    return RoundView(
+        label=round_label(case.review_round),
+        ended=f"{state_words(case.state)} {times.day(case.closed_at)}".strip(),
+        by=", ".join(words.person(name) for name in ended.answered_by),
+        answer=dossier.text(ended.answer),
+        issues=tuple(_issue(issue, words) for issue in case.issues),
+    )
 
 
 def _in_order(clocks: tuple[Clock, ...]) -> list[Clock]:
@@ -239,15 +289,16 @@ def _clock(clock: Clock, rules: Rules, times: Times, now: datetime) -> ClockView
         near = times.due(clock.due_at, now)
         chip, tone = near.words, near.tone
     if clock.paused_days:
-        due += f" ({clock.paused_days} days of waiting for the complainant are not counted)"
-    promised = f"{clock.standard.name}: {clock.standard.amount} {clock.standard.unit.value.replace('_', ' ')}."
+        waited = counted(clock.paused_days, "days")
+        due += f" ({waited} of waiting for the complainant not counted)"
+    promised = f"{clock.standard.name}: {counted(clock.standard.amount, clock.standard.unit.value.replace('_', ' '))}."
     return ClockView(CLOCKS[clock.name], f"{due}.", chip, tone, promised, days)
 
 
 def _customer_days(case: Case, now: datetime) -> str:
     days = customer_days(case, now)
-    counted = {0: "less than a day", 1: "1 day"}.get(days, f"{days} days")
-    return f"{counted} from receipt to answer" if case.answered_at else f"{counted} so far"
+    told = counted(days, "days") if days else "less than a day"
+    return f"{told} from receipt to answer" if case.answered_at else f"{told} so far"
 
 
 def _step(event: Event, dossier: Dossier, words: Words, times: Times) -> Step:
@@ -265,6 +316,7 @@ def _step(event: Event, dossier: Dossier, words: Words, times: Times) -> Step:
         ),
         by=by,
         words=_said(event, words, times),
+        found=_found(event, dossier, words),
         text=dossier.text(ref),
         letter=_letter(letter, times) if letter else "",
     )
@@ -284,6 +336,19 @@ def _said(event: Event, words: Words, times: Times) -> str:
         case command:
             clock = getattr(command, "clock", None)
             return f"{DONE[command.action]}: {CLOCKS[clock].lower()}" if clock else DONE[command.action]
+
+
+def _found(event: Event, dossier: Dossier, words: Words) -> tuple[str, ...]:
+    match event.command:
+        case Answer() | ProposeAnswer() as given:
+            return tuple(_answered(answer, words) for answer in given.issues)
+        case Approve():
+            proposed = proposed_before(dossier, event.sequence)
+            return tuple(_answered(answer, words) for answer in proposed.issues) if proposed else ()
+        case TagRootCause() as tagged:
+            return tuple(f"Issue {tag.number}: {_cause(tag.cause, words)}" for tag in tagged.issues)
+        case _:
+            return ()
 
 
 def _letter(letter: Letter, times: Times) -> str:

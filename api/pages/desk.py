@@ -18,12 +18,12 @@ from api.identity import Given, who
 from api.pages.asking import errors_of
 from api.pages.filing_form import filed_of
 from api.pages.forms import Faults, Form, Sent, sent
-from api.pages.lists import lines_of
+from api.pages.lists import line_of_receipt, lines_of
 from api.pages.place import Place, place_of
 from api.pages.site import DESK, LEADERS, WORKERS, PageRoute, to
 from api.problems import NotFound, Unprocessable, faults_of
 from api.reads.cases import Filter, Order, case_by_id, cases
-from api.reads.days import Day, Tally, day_by_id, days, tallies
+from api.reads.days import Day, Tally, at_the_desk, day_by_id, days, tallies
 from api.reads.people import Staff
 from api.shapes_registers import DayAsked
 from api.writes.audit import Looked, note_read
@@ -35,6 +35,8 @@ EVENT_CHANNEL = "event"
 DAYS_SHOWN = 50
 PEOPLE_SHOWN = 200
 HANDED_OUT_WITHIN = timedelta(minutes=10)
+WAITED_FOR = timedelta(days=1)
+"""How far back receipts are looked for whose case is not opened yet; that takes a moment, in a rush minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ async def take_in(
 async def _desk(request: Request, place: Place, day: Day, form: Form, *, status: int = HTTPStatus.OK) -> Response:
     wanted = Filter(event_id=day.id, order=Order.NEWEST)
     async with place.services.database.of(place.person.agency) as connection:
-        tally = (await tallies(connection, [day.id]))[day.id]
+        stands = await at_the_desk(connection, day.id, place.now - WAITED_FOR)
         rows = (await cases(connection, wanted, cursor=None, limit=PEOPLE_SHOWN, now=place.now)).rows
         taken_id = _uuid(request.query_params.get("taken", ""))
         taken = await case_by_id(connection, taken_id) if taken_id else None
@@ -148,11 +150,14 @@ async def _desk(request: Request, place: Place, day: Day, form: Form, *, status:
         "desk",
         "staff/desk.html",
         status=status,
-        day=_view(day, tally, place),
+        day=_view(day, stands.tally, place),
         form=form,
         taken=_just_taken(taken, place, day),
         may_take=place.person.role in WORKERS,
-        rows=lines_of(rows, place.words, place.times, place.now),
+        rows=[
+            *(line_of_receipt(receipt, place.words, place.times, place.now) for receipt in stands.waiting),
+            *lines_of(rows, place.words, place.times, place.now),
+        ],
     )
 
 

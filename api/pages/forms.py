@@ -159,6 +159,12 @@ class Sent:
         return Form(self.values, self.errors if errors is None else errors, key=self.key, prefix=prefix)
 
 
+def check_day_to_come(on: date | None, today: date, *, field: str = "follow_up_on") -> None:
+    """Raise Faults for a promised day that is over."""
+    if on is not None and on < today:
+        raise Faults({field: "This day is over; name today or a day to come."})
+
+
 async def sent(request: Request) -> Sent:
     """Return the form that a request carries."""
     form = await request.form(max_files=0, max_fields=400)

@@ -12,6 +12,7 @@ from uuid import UUID
 from api.pages.words import Due, Option, Times, Words, state_words
 from api.reads.cases import CaseRow, Filter, Order
 from models.aggregates import ON_THE_SPOT
+from models.commands import Receipt
 from models.terms import Stage, State
 
 FILTER_NAMES = (
@@ -29,6 +30,8 @@ FILTER_NAMES = (
     "event",
 )
 ME = "me"
+FROM_WORK = "work"
+"""Stands as `from` in the address of a case that was opened from My work."""
 OPEN, LATE, CLOSED, ALL = "open", "late", "closed", "all"
 SHOWN = (
     Option(OPEN, "Open, first due first"),
@@ -87,6 +90,28 @@ def line_of(row: CaseRow, words: Words, times: Times, now: datetime, *, listed_a
     )
 
 
+def line_of_receipt(receipt: Receipt, words: Words, times: Times, now: datetime) -> Line:
+    """Return a complaint whose case is about to be opened as a list shows it."""
+    return Line(
+        case_id=receipt.case_id,
+        href=f"/cases/{receipt.case_id}",
+        reference=receipt.reference,
+        title=words.title(receipt.service, receipt.category),
+        place=words.office(receipt.office),
+        state=state_words(State.NEW),
+        due=times.due(None, now),
+        owner="",
+        team="",
+        received=times.day(receipt.received_at),
+        attention=False,
+        review_round=0,
+        is_open=True,
+        is_answered=False,
+        follow_up_on="",
+        is_solved=False,
+    )
+
+
 def _is_solved_on_the_spot(row: CaseRow) -> bool:
     return row.answered_at is not None and row.answered_at - row.sort_at <= ON_THE_SPOT
 
@@ -118,6 +143,12 @@ def filter_of(asked: Mapping[str, str], me: str) -> Filter:
         words=_plain(told["q"]),
         order=Order.NEWEST if shown in {CLOSED, ALL} or told["q"] else Order.QUEUE,
     )
+
+
+def known(asked: Mapping[str, str]) -> dict[str, str]:
+    """Return what an address asks for, without the choices that there are not."""
+    choices: dict[str, set[str]] = {"show": {o.value for o in SHOWN}, "stage": set(Stage), "state": set(State)}
+    return {name: value for name, value in asked.items() if name not in choices or value in choices[name]}
 
 
 def address_with(asked: Mapping[str, str], **changed: str | None) -> str:

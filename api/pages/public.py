@@ -18,7 +18,7 @@ from fastapi.responses import RedirectResponse
 
 from api.acting import act
 from api.filing import PUBLIC_CHANNEL, file_complaint
-from api.identity import COMPLAINANT, Given, open_to_all, public
+from api.identity import COMPLAINANT, Given, forgive, open_to_all, public
 from api.pages.asking import errors_of
 from api.pages.filing_form import category_options, filed_of, service_options
 from api.pages.forms import Faults, Form, Sent, sent
@@ -30,6 +30,7 @@ from api.reads.policies import UnknownAgency
 from api.services import Services
 from api.shapes_actions import NoteAsked, RecordInformationAsked, ReopenAsked, WithdrawAsked
 from api.shapes_cases import StepView
+from api.track import WRONG_SECRET
 from api.views import tracked_view
 from api.writes.audit import Looked, note_read
 from models.case import Case
@@ -160,6 +161,7 @@ async def complain(request: Request, slug: str, services: Given, _: Annotated[ob
         filed = filed_of(form, front.policy, agency=front.slug, channel=PUBLIC_CHANNEL)
         taken = await file_complaint(services, filed, staff=None, key=form.key)
     except (Faults, Unprocessable) as wrong:
+        await forgive(request)
         errors = wrong.errors if isinstance(wrong, Faults) else errors_of(wrong)
         return _complaint_form(request, front, form.again(errors), HTTPStatus.UNPROCESSABLE_ENTITY)
     return _visiting(to(f"{front.home}/receipt"), front, taken.receipt.reference, taken.secret)
@@ -191,7 +193,10 @@ async def _opened(front: Front, reference: str, secret: str) -> Dossier | None:
         return None
     async with front.services.database.of(front.slug) as connection:
         case_id = await id_of_reference(connection, reference)
-        if case_id is None or not is_secret(secret, case_id, front.services.complainant_secrets):
+        if case_id is None:
+            return None
+        if not is_secret(secret, case_id, front.services.complainant_secrets):
+            await note_read(connection, front.slug, COMPLAINANT, Looked.TRACK, case_id=case_id, asked=WRONG_SECRET)
             return None
         await note_read(connection, front.slug, COMPLAINANT, Looked.TRACK, case_id=case_id)
         return await dossier(connection, case_id)
@@ -216,6 +221,8 @@ async def receipt(request: Request, slug: str, services: Given, _: Annotated[obj
         secret=secret,
         acknowledge_by=front.times.day(acknowledge_by),
         answer_by=front.times.day(answer_by),
+        gets_letters=case.receipt.can_be_written_to,
+        can_be_called=case.receipt.contact is not None,
     )
 
 
@@ -276,6 +283,7 @@ class Tracked:
     question: str | None
     answer: str | None
     findings: tuple[str, ...]
+    gets_letters: bool
     review_until: str
     offered: frozenset[str]
     steps: tuple[StepLine, ...]
@@ -304,7 +312,9 @@ async def _tracked(front: Front, opened: Dossier) -> Tracked:
     rules = await front.services.policies.rules(case, front.now)
     told = tracked_view(opened, rules, version.policy, COMPLAINANT, front.now)
     is_theirs = case.state is State.WAITING_FOR_COMPLAINANT
-    label, due_at = _next_date(told.reply_by if is_theirs else None, told.acknowledge_by, told.answer_by)
+    gets_letters = case.receipt.can_be_written_to
+    reply_by = told.reply_by if is_theirs else None
+    label, due_at = _next_date(reply_by, told.acknowledge_by, told.answer_by, gets_letters=gets_letters)
     return Tracked(
         reference=told.reference,
         phase=told.phase,
@@ -317,6 +327,7 @@ async def _tracked(front: Front, opened: Dossier) -> Tracked:
         question=told.question,
         answer=told.answer,
         findings=_findings(case) if told.answer else (),
+        gets_letters=gets_letters,
         review_until=front.times.day(told.review_until),
         offered=frozenset(action.value for action in told.offered),
         steps=tuple(_step(step, front) for step in reversed(told.steps)),
@@ -340,14 +351,14 @@ def _who_acts(state: State) -> str:
 
 
 def _next_date(
-    reply_by: datetime | None, acknowledge_by: datetime | None, answer_by: datetime | None
+    reply_by: datetime | None, acknowledge_by: datetime | None, answer_by: datetime | None, *, gets_letters: bool
 ) -> tuple[str, datetime | None]:
     """Return the next date the sender should know, and what it is."""
     if reply_by is not None:
         return "Please answer by", reply_by
     if acknowledge_by is not None and answer_by is not None:
-        return "A person writes to you by", acknowledge_by
-    return "You have our answer by", answer_by
+        return ("A person writes to you by" if gets_letters else "A person looks after it by"), acknowledge_by
+    return ("You have our answer by" if gets_letters else "Our answer stands here by"), answer_by
 
 
 def _step(step: StepView, front: Front) -> StepLine:
@@ -368,6 +379,7 @@ async def act_on_own(request: Request, slug: str, services: Given, _: Annotated[
         asked = _asked(form)
         await act(services, front.slug, COMPLAINANT, case_id, asked, key=f"{form.key}-{asked.action}")
     except (Faults, Unprocessable, Refused) as wrong:
+        await forgive(request)
         errors = wrong.errors if isinstance(wrong, Faults) else {"": str(wrong)}
         again = form.again(errors)
         return await _tracked_page(request, front, visited[0], again, HTTPStatus.UNPROCESSABLE_ENTITY)

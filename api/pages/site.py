@@ -24,7 +24,7 @@ from api.actions import Busy
 from api.identity import services_of
 from api.pages.assets import address_of
 from api.pages.words import ROLES, Option
-from api.problems import NotSignedIn, Problem, problem_of
+from api.problems import NotFound, NotSignedIn, Problem, problem_of
 from api.reads.database import RecordAway
 from api.reads.paging import BadCursor
 from api.reads.people import Staff
@@ -33,6 +33,7 @@ from models.refusals import Refused
 from models.terms import Role
 
 SITE_NAME = "Putright"
+NOTHING_HERE = "There is nothing at this address. It may be misspelled, or what stood here is gone."
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 WORKERS = (Role.INTAKE, Role.CASEWORKER, Role.SUPERVISOR)
 READERS = (*WORKERS, Role.AUDITOR)
@@ -41,7 +42,7 @@ DECIDERS = (Role.SUPERVISOR,)
 ANALYSTS = (Role.SUPERVISOR, Role.ANALYST)
 LEADERS = (Role.SUPERVISOR, Role.LIAISON)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-_EXPECTED = (Problem, Refused, Busy, RecordAway, BadCursor, UnknownAgency, RequestValidationError)
+_EXPECTED = (Problem, Refused, Busy, RecordAway, BadCursor, UnknownAgency)
 _HEADINGS = {
     HTTPStatus.NOT_FOUND: "This page does not exist",
     HTTPStatus.FORBIDDEN: "This is for others",
@@ -63,6 +64,8 @@ class MenuLink:
 
 MENU = (
     MenuLink("work", "My work", "/work", WORKERS),
+    MenuLink("audit", "Audit", "/audit", (Role.AUDITOR,)),
+    MenuLink("admin", "Administration", "/admin", (Role.ADMINISTRATOR,)),
     MenuLink("queue", "Queue", "/queue", READERS),
     MenuLink("desk", "Desk", "/desk", DESK),
     MenuLink("signals", "Signals", "/signals", ANALYSTS),
@@ -87,6 +90,10 @@ DONE = {
     "follow-up": "The follow-up is set.",
     "decided": "Your decision is recorded.",
     "signed-out": "You are signed out.",
+    "account-added": "The account is added.",
+    "account-closed": "The account is closed. Its sessions and tokens end at once.",
+    "account-opened": "The account is open again.",
+    "token-revoked": "The token is revoked. It stops working within seconds.",
 }
 """The messages a redirect may ask for by ?done=…; nothing personal ever stands in an address."""
 
@@ -134,16 +141,20 @@ def staff_page(
     status: int = HTTPStatus.OK,
 ) -> HTMLResponse:
     """Return a page of the staff's side, with the menu of the role the person acts in."""
-    frame = {
+    return page(request, template, {**_staff_frame(person, agency_name, here), **context}, status=status)
+
+
+def _staff_frame(person: Staff, agency_name: str, here: str) -> dict[str, object]:
+    return {
         "person": person,
         "agency_name": agency_name,
         "role_label": ROLES[person.role],
         "other_roles": [Option(role.value, ROLES[role]) for role in person.roles if role is not person.role],
         "links": [link for link in MENU if person.role in link.roles],
+        "first_page": first_page_of(person.role),
         "may_search": person.role in READERS,
         "here": here,
     }
-    return page(request, template, {**frame, **context}, status=status)
 
 
 def to(address: str) -> RedirectResponse:
@@ -175,23 +186,48 @@ class PageRoute(APIRoute):
         async def with_problems_as_pages(request: Request) -> Response:
             try:
                 return await handler(request)
+            except RequestValidationError as error:
+                # An address that holds no id where one belongs is one that nothing is at.
+                is_address = any(fault["loc"][:1] == ("path",) for fault in error.errors())
+                return await problem_page(request, NotFound(NOTHING_HERE) if is_address else problem_of(error))
             except _EXPECTED as error:
-                return problem_page(request, problem_of(error))
+                return await problem_page(request, problem_of(error))
 
         return with_problems_as_pages
 
 
-def problem_page(request: Request, problem: Problem) -> Response:
-    """Return what a person sees of a problem."""
+def wants_page(request: Request) -> bool:
+    """Return whether a person with a browser asks, and not a program."""
+    is_interface = request.url.path.startswith(("/api/", "/healthz", "/readyz"))
+    return not is_interface and "text/html" in request.headers.get("accept", "")
+
+
+async def problem_page(request: Request, problem: Problem) -> Response:
+    """Return what a person sees of a problem; with the menu, where it is known who they are."""
     if isinstance(problem, NotSignedIn):
         return to(f"/sign-in?next={quote(request.url.path, safe='/')}" if request.method == "GET" else "/sign-in")
     heading = _HEADINGS.get(HTTPStatus(problem.status), "This did not work")
-    told = {"heading": heading, "sentence": problem.detail, "back": _back(request)}
+    person: Staff | None = getattr(request.state, "person", None)
+    start = first_page_of(person.role) if person else "/"
+    told: dict[str, object] = {"heading": heading, "sentence": problem.detail, "back": _back(request, start)}
+    told["frame"] = "base.html"
+    if person is not None and (agency := await _agency_name(request, person)) is not None:
+        told |= {**_staff_frame(person, agency, ""), "frame": "staff/frame.html"}
     response = page(request, "problem.html", told, status=problem.status)
     response.headers.update(problem.headers)
     return response
 
 
-def _back(request: Request) -> str:
+async def _agency_name(request: Request, person: Staff) -> str | None:
+    """Return the name of somebody's agency, or None where the record is away: then the page goes without."""
+    services = services_of(request)
+    try:
+        return (await services.policies.agency_named(person.agency, services.clock())).name
+    except (RecordAway, UnknownAgency):
+        return None
+
+
+def _back(request: Request, start: str) -> str:
     came_from = urlsplit(request.headers.get("referer", ""))
-    return came_from.path if came_from.netloc == request.url.netloc and came_from.path.startswith("/") else "/"
+    is_ours = came_from.netloc == request.url.netloc and came_from.path.startswith("/")
+    return came_from.path if is_ours and came_from.path != request.url.path else start

@@ -19,7 +19,7 @@ from api.identity import Given, who
 from api.pages.asking import answer_of, cause_of, errors_of
 from api.pages.case import opened_case
 from api.pages.case_view import case_view
-from api.pages.forms import Faults, Form, Sent, sent
+from api.pages.forms import Faults, Form, Sent, check_day_to_come, sent
 from api.pages.place import Place, place_of
 from api.pages.site import WORKERS, PageRoute, to
 from api.pages.words import money
@@ -83,7 +83,7 @@ async def resolve(
             await act(services, person.agency, person.actor, case_id, asked, key=_step_key(form, asked))
     except (Faults, Unprocessable, Refused) as wrong:
         return await _page(
-            request, place, day_id, opened, form.again(_errors(wrong)), status=HTTPStatus.UNPROCESSABLE_ENTITY
+            request, place, day_id, opened, form.again(_errors(wrong, place)), status=HTTPStatus.UNPROCESSABLE_ENTITY
         )
     return to(f"/desk/{day_id}?done=solved")
 
@@ -100,22 +100,23 @@ async def follow_up(
     on = form.day("follow_up_on", missing="Say by when.")
     try:
         form.check()
+        check_day_to_come(on, place.times.on(place.now))
         asked = AssignAsked(action=Action.ASSIGN, owner=owner, follow_up_on=on)
         await act(services, person.agency, person.actor, case_id, asked, key=form.key)
     except (Faults, Unprocessable, Refused) as wrong:
-        again = form.again(_errors(wrong), prefix="follow-")
+        again = form.again(_errors(wrong, place), prefix="follow-")
         return await _page(request, place, day_id, opened, Form(), follow=again, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return to(f"/desk/{day_id}?done=follow-up")
 
 
-def _errors(wrong: Faults | Unprocessable | Refused) -> Mapping[str, str]:
+def _errors(wrong: Faults | Unprocessable | Refused, place: Place) -> Mapping[str, str]:
     match wrong:
         case Faults():
             return wrong.errors
         case Unprocessable():
             return errors_of(wrong)
         case _:
-            return {"": str(wrong)}
+            return {"": place.words.sentence(wrong)}
 
 
 def _steps(form: Sent, place: Place) -> tuple[ActionAsked, ...]:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -18,21 +19,24 @@ from api.pages.forms import Faults, Form, Sent, sent
 from api.pages.lists import address_with, lines_of
 from api.pages.place import Place, place_of
 from api.pages.site import ANALYSTS, DECIDERS, LEADERS, PageRoute, to
-from api.pages.words import Option, Pair, number, state_words
+from api.pages.words import Option, Pair, Words, counted, number, state_words
 from api.problems import NotFound, Unprocessable
 from api.reads.cases import Filter, cases
 from api.reads.paging import LONGEST_PAGE
 from api.reads.people import Staff
-from api.reads.queues import Workload, workload
+from api.reads.queues import LATE_COUNTED, Workload, workload_at
 from api.reads.signals import (
     SignalCase,
     SignalDecision,
     SignalRow,
     SignalWeek,
+    Twins,
     cases_behind,
     decisions_of,
     signal_by_id,
     signals,
+    twins_among,
+    twins_of,
     weeks_of,
 )
 from api.shapes_registers import DecisionAsked
@@ -53,6 +57,14 @@ DECISIONS = (
     Option("defer", "Later: look at it again on a day"),
 )
 _DECIDED = {"accept": "Accepted", "reject": "Rejected", "defer": "Put off"}
+_NEXT = {
+    "accept": "Next: agree who mends it, and by when. The weekly look goes on counting here, so it will show whether "
+    "that worked.",
+    "reject": "The weekly look goes on counting; the same failure seen again in the weeks to come stays this signal.",
+    "defer": "On that day it stands under “To decide” again.",
+}
+MEASURES = {"cause": "by root cause, as we coded it", "intake": "by kind of problem, as people told it"}
+"""What a signal counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +80,35 @@ class SignalLine:
     decide_by: str
     is_late: bool
     decision: str
+    measure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """Signals of one matter; mostly one alone."""
+
+    signals: list[SignalLine]
 
 
 @dataclass(frozen=True, slots=True)
 class SignalGroup:
-    """Signals that wait, or are decided."""
+    """Matters that wait, or are decided."""
 
     name: str
     label: str
     empty: str
-    signals: list[SignalLine]
+    matters: list[Matter]
+
+
+@dataclass(frozen=True, slots=True)
+class TwinView:
+    """Another signal that counts the same complaints."""
+
+    href: str
+    title: str
+    measure: str
+    shared: str
+    decision: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +119,7 @@ class DecisionView:
     at: str
     by: str
     reason: str
+    next: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +131,10 @@ class SignalView:
     raised_on: str
     sentences: tuple[str, ...]
     figures: tuple[Pair, ...]
+    counted: str
     decisions: tuple[DecisionView, ...]
+    is_decided: bool
+    twins: tuple[TwinView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +160,48 @@ async def signal_list(request: Request, services: Given, person: Annotated[Staff
     async with services.database.of(person.agency) as connection:
         undecided = await signals(connection, only_undecided=True, today=today, cursor=None, limit=LONGEST_PAGE)
         page = await signals(connection, only_undecided=False, today=today, cursor=cursor, limit=SIGNALS_SHOWN)
+        decided = [row for row in page.rows if not row.is_undecided(today)]
+        twins = await twins_among(connection, (*undecided.rows, *decided), place.policy.taxonomy)
         await note_read(connection, person.agency, person.actor, Looked.SIGNAL, asked={"page": "signals"})
-    waiting = [_line(row, place, today) for row in undecided.rows]
-    decided = [_line(row, place, today) for row in page.rows if not row.is_undecided(today)]
     groups = [
-        SignalGroup("open", "To decide", "No signal waits for a decision.", waiting),
-        SignalGroup("decided", "Decided", "None has been decided yet.", decided),
+        SignalGroup(
+            "open", "To decide", "No signal waits for a decision.", _matters(undecided.rows, twins, place, today)
+        ),
+        SignalGroup("decided", "Decided", "None has been decided yet.", _matters(decided, twins, place, today)),
     ]
     older = f"/signals?after={page.next_cursor}" if page.next_cursor else ""
     return place.page(request, "signals", "staff/signals.html", groups=groups, older=older)
 
 
+def _matters(rows: Sequence[SignalRow], twins: Sequence[Twins], place: Place, today: date) -> list[Matter]:
+    """Return signals with their twins beside them, in the order in which the first of each stands."""
+    left = {row.id: row for row in rows}
+    matters = []
+    while left:
+        together = [left.pop(next(iter(left)))]
+        for row in together:  # grows: a twin may have another
+            others = filter(None, (pair.other(row.id) for pair in twins))
+            together += [left.pop(other.id) for other in others if other.id in left]
+        matters.append(Matter([_line(row, place, today) for row in together]))
+    return matters
+
+
 def title_of(row: SignalRow, place: Place) -> str:
     """Return what a signal is about, in a line."""
+    return " · ".join(_named(row, place))
+
+
+def _named(row: SignalRow, place: Place) -> tuple[str, ...]:
     words = place.words
-    what = words.term(row.code) or words.term(row.family) or "All complaints"
-    where = [words.service(row.service), words.office(row.office)]
-    return " · ".join(part for part in (what, *where) if part)
+    what = words.term(row.code) or ("" if row.measure == "intake" else words.family(row.family)) or "All complaints"
+    return tuple(part for part in (what, words.service(row.service), words.office(row.office)) if part)
+
+
+def sentences_of(row: SignalRow, place: Place) -> tuple[str, ...]:
+    """Return what the weekly look said of a signal, below its title: without the title, days as on all pages."""
+    name, began = ", ".join(_named(row, place)), row.began_week
+    told = (sentence.replace(f"{began.day} {began:%B %Y}", place.times.day(began)) for sentence in row.sentences)
+    return tuple(sentence.removeprefix(f"{name}: ") for sentence in told)
 
 
 def _line(row: SignalRow, place: Place, today: date) -> SignalLine:
@@ -149,7 +209,7 @@ def _line(row: SignalRow, place: Place, today: date) -> SignalLine:
     return SignalLine(
         id=row.id,
         title=title_of(row, place),
-        sentence=row.sentences[0] if row.sentences else "",
+        sentence=next(iter(sentences_of(row, place)), ""),
         observed=row.observed,
         expected=number(row.expected),
         since=place.times.day(row.began_week),
@@ -158,6 +218,7 @@ def _line(row: SignalRow, place: Place, today: date) -> SignalLine:
         decision=""
         if is_undecided
         else f"{_DECIDED[row.decision or 'reject']} by {place.words.person(row.decided_by)}",
+        measure=MEASURES[row.measure],
     )
 
 
@@ -181,17 +242,18 @@ async def _page(
         weeks = await weeks_of(connection, signal_id)
         decided = await decisions_of(connection, signal_id)
         cursor = request.query_params.get("after") or None
-        behind = await cases_behind(connection, row, place.policy.taxonomy, cursor=cursor, limit=CASES_SHOWN)
+        taxonomy = place.policy.taxonomy
+        behind = await cases_behind(connection, row, taxonomy, cursor=cursor, limit=CASES_SHOWN, is_counted=True)
+        twins = await twins_of(connection, row, taxonomy, today=place.times.on(place.now))
         await note_read(connection, person.agency, person.actor, Looked.SIGNAL, asked={"signal": str(signal_id)})
     return place.page(
         request,
         "signals",
         "staff/signal.html",
         status=status,
-        signal=_view(row, decided, place),
+        signal=_view(row, decided, twins, place),
         chart=await _chart(row, weeks, place),
         rows=[_behind(case, place) for case in behind.rows],
-        since=place.times.day(row.began_week),
         older=f"/signals/{signal_id}?after={behind.next_cursor}#behind" if behind.next_cursor else "",
         may_decide=person.role in DECIDERS,
         decisions=DECISIONS,
@@ -199,17 +261,17 @@ async def _page(
     )
 
 
-def _view(row: SignalRow, decided: tuple[SignalDecision, ...], place: Place) -> SignalView:
+def _view(row: SignalRow, decided: tuple[SignalDecision, ...], twins: tuple[Twins, ...], place: Place) -> SignalView:
     times = place.times
+    counted_until = row.counted_before - timedelta(days=1)
     figures = (
-        Pair(
-            "Seen",
-            f"{row.observed} in {row.window_weeks} weeks" if row.window_weeks > 1 else f"{row.observed} in a week",
-        ),
+        Pair("Seen", f"{row.observed} in {_window(row)}"),
+        Pair("Counted from", times.day(row.counted_from)),
+        Pair("Counted to", times.day(counted_until)),
         Pair("Expected", number(row.expected)),
         Pair("Unusual from", str(row.threshold + 1)),
         Pair("Since the week of", times.day(row.began_week)),
-        Pair("As of", times.day(row.as_of)),
+        Pair("Looked at", times.day(row.as_of)),
         Pair("Chance of a false alarm", _share(row.q_value)),
         Pair("Decide by", times.day(row.decide_by)),
     )
@@ -219,10 +281,37 @@ def _view(row: SignalRow, decided: tuple[SignalDecision, ...], place: Place) -> 
             at=times.moment(each.decided_at),
             by=place.words.person(each.decided_by),
             reason=each.reason,
+            next=_NEXT[each.decision] if index == 0 else "",
         )
-        for each in decided
+        for index, each in enumerate(decided)
     )
-    return SignalView(row.id, title_of(row, place), times.day(row.raised_on), row.sentences, figures, decisions)
+    return SignalView(
+        id=row.id,
+        title=title_of(row, place),
+        raised_on=times.day(row.raised_on),
+        sentences=sentences_of(row, place),
+        figures=figures,
+        counted=f"received from {times.day(row.counted_from)} to {times.day(counted_until)}",
+        decisions=decisions,
+        is_decided=not row.is_undecided(times.on(place.now)),
+        twins=tuple(_twin(pair, row, place) for pair in twins),
+    )
+
+
+def _twin(pair: Twins, row: SignalRow, place: Place) -> TwinView:
+    other = pair.cause if row.id == pair.intake.id else pair.intake
+    is_undecided = other.is_undecided(place.times.on(place.now))
+    return TwinView(
+        href=f"/signals/{other.id}",
+        title=title_of(other, place),
+        measure=MEASURES[other.measure],
+        shared=counted(pair.shared, "complaints"),
+        decision="not decided yet" if is_undecided else _DECIDED[other.decision or "reject"].lower(),
+    )
+
+
+def _window(row: SignalRow) -> str:
+    return counted(row.window_weeks, "weeks")
 
 
 def _share(share: float) -> str:
@@ -238,12 +327,15 @@ async def _chart(row: SignalRow, weeks: tuple[SignalWeek, ...], place: Place) ->
     told = tuple(Week(*values) for values in zip(*columns, strict=True))
     window = "week" if row.window_weeks == 1 else f"{row.window_weeks} weeks"
     # Whole weeks are judged: the last one may have ended some days before the day of the look.
-    ended_on = date.fromisoformat(series["weeks"][-1]) + timedelta(days=6)
+    ended_on = row.counted_before - timedelta(days=1)
     caption = (
-        f"{row.observed} complaints in the {window} to {place.times.day(ended_on)}: "
+        f"{counted(row.observed, 'complaints')} in the {window} to {place.times.day(ended_on)}: "
         f"{number(row.expected)} were expected, and more than {row.threshold} is unusual."
     )
-    rounded = tuple(Week(week.week, week.observed, round(week.expected, 1), week.upper) for week in told)
+    rounded = tuple(
+        replace(week, week=place.times.day(date.fromisoformat(week.week)), expected=round(week.expected, 1))
+        for week in told
+    )
     return ChartView(caption, await _charts.weekly(told, row.began_week.isoformat()), tuple(reversed(rounded)))
 
 
@@ -255,11 +347,17 @@ def _behind(case: SignalCase, place: Place) -> BehindLine:
         reference=case.reference,
         title=words.term(case.code),
         place=" · ".join(part for part in where if part),
-        because=words.term(case.contributing_cause) or "not coded yet",
+        because=_because(case, words),
         state=state_words(State(case.state)),
         owner=words.person(case.owner) or "nobody",
         received=place.times.day(case.received_on),
     )
+
+
+def _because(case: SignalCase, words: Words) -> str:
+    if case.failure is not None:
+        return words.failure(case.failure, case.contributing_cause)
+    return words.no_failure(case.no_failure) if case.no_failure is not None else "not coded yet"
 
 
 @router.post("/signals/{signal_id}/decisions")
@@ -294,7 +392,7 @@ class Tile:
     """A number on the way to a list."""
 
     label: str
-    count: int
+    count: str
     href: str
     tone: str = ""
 
@@ -317,7 +415,7 @@ async def workload_page(
     place = await place_of(services, person)
     late, approval = Filter(is_overdue=True), Filter(state=State.AWAITING_APPROVAL)
     async with services.database.of(person.agency) as connection:
-        load = await workload(connection)
+        load = await workload_at(connection, place.now)
         breaches = (await cases(connection, late, cursor=None, limit=BREACHES_SHOWN, now=place.now)).rows
         approvals = (await cases(connection, approval, cursor=None, limit=CASES_SHOWN, now=place.now)).rows
         await note_read(connection, person.agency, person.actor, Looked.LIST, asked={"page": "workload"})
@@ -345,11 +443,16 @@ async def workload_page(
 
 def _tiles(load: Workload) -> list[Tile]:
     tiles = [
-        Tile("open", load.open, "/queue"),
-        Tile("late", load.late, "/queue?show=late", "late" if load.late else ""),
+        Tile("open", f"{load.open:,}", "/queue"),
+        Tile(
+            "late",
+            f"{load.late:,}{'+' if load.late >= LATE_COUNTED else ''}",
+            "/queue?show=late",
+            "late" if load.late else "",
+        ),
     ]
     return tiles + [
-        Tile(f"in {stage.label.lower()}", load.by_stage.get(stage.value, 0), f"/queue?stage={stage.value}")
+        Tile(f"in {stage.label.lower()}", f"{load.by_stage.get(stage.value, 0):,}", f"/queue?stage={stage.value}")
         for stage in Stage
         if stage is not Stage.CLOSED
     ]

@@ -9,11 +9,15 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from api.reads.people import Colleague
+from models.aggregates import NOT_STATED
 from models.policy import Policy
-from models.taxonomy import Kind
+from models.refusals import Refused
+from models.taxonomy import Kind, Taxonomy, Term
 from models.terms import Action, ClockName, Finding, Role, State, Track
+from models.wording import ACTION_NAMES
 
 SOON = timedelta(days=3)
+NOON = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,17 @@ class Option:
     value: str
     label: str
     group: str = ""
+    meaning: str = ""
+    """What the choice means, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Choices that belong together."""
+
+    name: str
+    meaning: str
+    options: tuple[Option, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +74,17 @@ class Times:
         return f"{on:%B} {on.day}, {on.year}"
 
     def weekday(self, when: datetime | date) -> str:
-        """Return a day with its weekday, as in Mon, Mar 9."""
+        """Return a day with its weekday, as in Monday, March 9, 2026."""
         on = self.on(when) if isinstance(when, datetime) else when
-        return f"{on:%a}, {on:%b} {on.day}"
+        return f"{on:%A}, {self.day(on)}"
 
     def moment(self, at: datetime | None) -> str:
-        """Return a moment, as in Mar 9, 2026, 4:05 pm; nothing for None."""
+        """Return a moment, as in March 9, 2026, 4:05 pm; nothing for None."""
         if at is None:
             return ""
         local = at.astimezone(self.zone)
-        return f"{local:%b} {local.day}, {local.year}, {int(local.strftime('%I'))}:{local:%M} {local:%p}".replace(
-            "AM", "am"
-        ).replace("PM", "pm")
+        half = "am" if local.hour < NOON else "pm"
+        return f"{self.day(local.date())}, {local.hour % NOON or NOON}:{local:%M} {half}"
 
     def due(self, due_at: datetime | None, now: datetime, *, is_waiting: bool = False) -> Due:
         """Return how near a due date is."""
@@ -78,13 +92,13 @@ class Times:
             return Due("nothing due", "none")
         on, today = self.on(due_at), self.on(now)
         if due_at < now:
-            return Due(f"late since {self.weekday(on)}", "late")
+            return Due(f"late since {self.day(on)}", "late")
         waiting = "waiting, " if is_waiting else ""
         if on == today:
             return Due(f"{waiting}due today", "today")
         if on == today + timedelta(days=1):
             return Due(f"{waiting}due tomorrow", "soon")
-        return Due(f"{waiting}due {self.weekday(on)}", "soon" if due_at - now <= SOON else "none")
+        return Due(f"{waiting}due {self.day(on)}", "soon" if due_at - now <= SOON else "none")
 
 
 def times_of(zone: str) -> Times:
@@ -95,6 +109,16 @@ def times_of(zone: str) -> Times:
 def money(cents: int) -> str:
     """Return a sum in dollars."""
     return f"${cents / 100:,.2f}"
+
+
+def money_typed(cents: int) -> str:
+    """Return a sum as it is typed into a form."""
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
+def counted(amount: int, things: str) -> str:
+    """Return an amount with what it counts, named in the plural: 1 minute, 2 business days."""
+    return f"{amount} {things.removesuffix('s') if amount == 1 else things}"
 
 
 def number(value: float) -> str:
@@ -120,23 +144,7 @@ CLOCKS: Mapping[ClockName, str] = {
     ClockName.REVIEW: "Review",
 }
 
-ACTIONS: Mapping[Action, str] = {
-    Action.ACKNOWLEDGE: "Acknowledge in person",
-    Action.TRIAGE: "Triage",
-    Action.ASSIGN: "Assign, or set the next step",
-    Action.NOTE: "Add a note",
-    Action.REQUEST_INFORMATION: "Ask the complainant",
-    Action.RECORD_INFORMATION: "Record the complainant's reply",
-    Action.PROPOSE_ANSWER: "Propose an answer",
-    Action.APPROVE: "Approve the answer",
-    Action.SEND_BACK: "Send the answer back",
-    Action.ANSWER: "Answer",
-    Action.TAG_ROOT_CAUSE: "Say what was behind it",
-    Action.CLOSE: "Close",
-    Action.WITHDRAW: "The complainant withdraws it",
-    Action.MARK_DUPLICATE: "It is a duplicate",
-    Action.REOPEN: "Look at it again",
-}
+ACTIONS: Mapping[Action, str] = ACTION_NAMES
 """Every action a person of the agency may ask for, as a heading."""
 
 BUTTONS: Mapping[Action, str] = {
@@ -210,7 +218,7 @@ class Words:
         self.channels = tuple(Option(c.id, c.name[language]) for c in agency.channels)
         self.languages = tuple(Option(code, LANGUAGES.get(code, code)) for code in agency.languages)
         self.people = tuple(Option(p.name, p.display_name) for p in people if set(p.roles) & WORKERS)
-        self.severities = tuple(Option(str(v.level), f"{v.name}: {v.definition}") for v in scales.levels)
+        self.severities = tuple(Option(str(v.level), v.name, meaning=v.definition) for v in scales.levels)
         self.failure_severities = tuple(Option(str(v.level), v.name) for v in scales.levels if v.level)
         self.spot_severities = tuple(
             Option(str(v.level), v.name) for v in scales.levels if 0 < v.level <= scales.on_the_spot.severity_at_most
@@ -221,32 +229,28 @@ class Words:
         self.spot_remedies = tuple(
             Option(r.id.value, r.name) for r in scales.remedies if r.id in scales.on_the_spot.remedies
         )
-        self.harms = tuple(Option(str(h.level), f"{h.name}: {h.definition}") for h in scales.harms)
-        self.scopes = tuple(Option(s.id.value, f"{s.name}: {s.definition}") for s in scales.scopes)
+        self.harms = tuple(Option(str(h.level), h.name, meaning=h.definition) for h in scales.harms)
+        self.scopes = tuple(Option(s.id.value, s.name, meaning=s.definition) for s in scales.scopes)
         self.contributing = tuple(
-            Option(t.code, f"{t.name}: {t.definition}") for t in taxonomy.of(Kind.CAUSE, on=today)
+            Option(t.code, t.name, meaning=t.definition) for t in taxonomy.of(Kind.CAUSE, on=today)
         )
-        families = {t.code: t.name for t in taxonomy.of(Kind.FAMILY)}
-        self.causes = (
-            *(
-                Option(t.code, f"{t.code} {t.name}", families.get(t.family or "", ""))
-                for t in taxonomy.of(Kind.FAILURE, on=today)
-            ),
-            *(
-                Option(t.code, f"{t.code} {t.name}", "No process failure")
-                for t in taxonomy.of(Kind.NON_FAILURE, on=today)
-            ),
-        )
+        self.cause_families = _families(taxonomy, today)
+        self.causes = tuple(option for family in self.cause_families for option in family.options)
         self._services = _labels(self.services)
         self._offices = _labels(self.offices)
         self._teams = _labels(self.teams)
         self._channels = _labels(self.channels)
-        self._terms = {term.code: term.name for term in taxonomy.terms}
+        self._terms = {term.code: term.name for term in taxonomy.terms} | {NOT_STATED: "Kind not stated"}
+        self._families = {term.code: term.name for term in taxonomy.of(Kind.FAMILY)}
         self._people = {person.name: person.display_name for person in people}
 
     def term(self, code: str | None) -> str:
         """Return the name of a code of the taxonomy; here as below, one the policy lacks stands as it is."""
         return self._terms.get(code, code) if code else ""
+
+    def family(self, code: str | None) -> str:
+        """Return the name of a family of failures; those of failures that the policy does not know are others."""
+        return self._families.get(code, "Other failures") if code else ""
 
     def service(self, code: str | None) -> str:
         """Return the name of a service."""
@@ -268,6 +272,20 @@ class Words:
         """Return a person's name as colleagues know it."""
         return self._people.get(name, name) if name else ""
 
+    def failure(self, code: str, because: str | None) -> str:
+        """Return a process failure with its code and its contributing cause."""
+        told = f"{code} {self.term(code)}"
+        return f"{told}, because of: {self.term(because).lower()}" if because else told
+
+    def no_failure(self, reason: str) -> str:
+        """Return why no process failure was behind an issue."""
+        return f"No process failure: {self.term(reason).lower()}"
+
+    def sentence(self, reason: Refused) -> str:
+        """Return a refusal's sentence; where it begins with an account, as rules know people, pages say the name."""
+        account, _, rest = str(reason).partition(" ")
+        return f"{self._people[account]} {rest}" if account in self._people else str(reason)
+
     def severity(self, level: int | None) -> str:
         """Return the name of a severity."""
         return next((v.name for v in self.policy.severity.levels if v.level == level), "") if level is not None else ""
@@ -276,6 +294,22 @@ class Words:
         """Return what a complaint is about, in a line."""
         told = [self.term(category), self.service(service)]
         return " · ".join(word for word in told if word) or "Not yet triaged"
+
+
+def _families(taxonomy: Taxonomy, today: date) -> tuple[Family, ...]:
+    """Return what may be behind an issue: the failures by family, then the reasons why none was."""
+    failures = taxonomy.of(Kind.FAILURE, on=today)
+    families = [
+        Family(family.name, family.definition, tuple(_cause(term) for term in failures if term.family == family.code))
+        for family in taxonomy.of(Kind.FAMILY)
+    ]
+    none = tuple(_cause(term) for term in taxonomy.of(Kind.NON_FAILURE, on=today))
+    families.append(Family("No process failure", "We looked, and no failure of ours was behind it", none))
+    return tuple(family for family in families if family.options)
+
+
+def _cause(term: Term) -> Option:
+    return Option(term.code, f"{term.code} {term.name}", meaning=term.definition)
 
 
 def _labels(options: Iterable[Option]) -> dict[str, str]:
@@ -289,4 +323,4 @@ LANGUAGES: Mapping[str, str] = {"en": "English", "es": "Español"}
 
 def _length(policy: Policy, track: Track) -> str:
     standard = policy.standards.of(ClockName.ANSWER, track)
-    return f"{standard.amount} {standard.unit.value.replace('_', ' ')}"
+    return counted(standard.amount, standard.unit.value.replace("_", " "))

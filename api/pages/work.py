@@ -15,6 +15,7 @@ from api.pages.lists import (
     ALL,
     CLOSED,
     FILTER_NAMES,
+    FROM_WORK,
     LATE,
     ME,
     OPEN,
@@ -22,10 +23,11 @@ from api.pages.lists import (
     Line,
     address_with,
     filter_of,
+    known,
     lines_of,
 )
 from api.pages.place import Place, place_of
-from api.pages.site import READERS, WORKERS, PageRoute
+from api.pages.site import DECIDERS, READERS, WORKERS, PageRoute
 from api.pages.words import Option
 from api.reads.cases import CaseRow, Filter, cases
 from api.reads.people import Staff
@@ -36,6 +38,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 MINE_SHOWN = 200
 NEW_SHOWN = 25
 ROWS = 50
+_FROM = f"from={FROM_WORK}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +60,22 @@ class Group:
 
 @router.get("/work")
 async def my_work(request: Request, services: Given, person: Annotated[Staff, Depends(who(*WORKERS))]) -> Response:
-    """Show what is mine, what is late first, and what is new for my teams."""
+    """Show what is mine, what is late first, what waits for my approval, and what is new for my teams."""
     place = await place_of(services, person)
     mine = Filter(owner=person.name, is_open=True)
+    approvable = Filter(approvable_by=person.name)
     async with services.database.of(person.agency) as connection:
         own = await cases(connection, mine, cursor=None, limit=MINE_SHOWN, now=place.now)
+        to_approve: tuple[CaseRow, ...] = ()
+        if person.role in DECIDERS:
+            to_approve = (await cases(connection, approvable, cursor=None, limit=NEW_SHOWN, now=place.now)).rows
         fresh = [
             row
             for wanted in _new_for(person)
             for row in (await cases(connection, wanted, cursor=None, limit=NEW_SHOWN, now=place.now)).rows
         ]
         await note_read(connection, person.agency, person.actor, Looked.LIST, asked={"page": "work", **mine.told()})
-    groups = _groups(place, own.rows, fresh)
+    groups = _groups(place, own.rows, to_approve, fresh)
     return place.page(request, "work", "staff/work.html", groups=groups, tiles=groups, today=place.times.day(place.now))
 
 
@@ -78,13 +85,20 @@ def _new_for(person: Staff) -> list[Filter]:
     return [Filter(is_open=True, is_unowned=True, team=team) for team in teams]
 
 
-def _groups(place: Place, own: Iterable[CaseRow], fresh: Iterable[CaseRow]) -> list[Group]:
+def _groups(
+    place: Place, own: Iterable[CaseRow], to_approve: Iterable[CaseRow], fresh: Iterable[CaseRow]
+) -> list[Group]:
+    """Return my work by what is to be done first; each row stands in one group."""
     today = place.times.on(place.now)
+    approve = list(to_approve)
+    decided_here = {row.case_id for row in approve}
     late: list[CaseRow] = []
     due_today: list[CaseRow] = []
     waiting: list[CaseRow] = []
     coming: list[CaseRow] = []
     for row in own:
+        if row.case_id in decided_here:
+            continue
         if row.due_at is not None and row.due_at < place.now:
             late.append(row)
         elif row.due_at is not None and place.times.on(row.due_at) == today:
@@ -94,21 +108,25 @@ def _groups(place: Place, own: Iterable[CaseRow], fresh: Iterable[CaseRow]) -> l
         else:
             coming.append(row)
 
-    def lines(rows: Iterable[CaseRow], listed_as: str) -> list[Line]:
-        return lines_of(rows, place.words, place.times, place.now, listed_as=listed_as)
+    def group(anchor: str, label: str, rows: list[CaseRow], *, is_mine: bool = True, **asked: str) -> Group:
+        listed_as = address_with({}, **({"owner": ME} if is_mine else {}), **asked)
+        lines = lines_of(
+            rows, place.words, place.times, place.now, listed_as="&".join(filter(None, (listed_as, _FROM)))
+        )
+        more = f"/queue?{listed_as}" if not is_mine and len(rows) >= NEW_SHOWN else ""
+        return Group(
+            anchor, label, lines, "late" if anchor == "late" and rows else "", more=more, show_owner=not is_mine
+        )
 
-    mine = address_with({}, owner=ME)
-    new = lines(fresh, address_with({}, state=State.IN_TRIAGE.value))
+    approvals = group("approve", "To approve", approve, is_mine=False, state=State.AWAITING_APPROVAL.value)
     return [
-        Group("late", "Late", lines(late, mine), "late" if late else ""),
-        Group("today", "Due today", lines(due_today, mine)),
-        Group("waiting", "Waiting for others", lines(waiting, mine)),
-        Group("coming", "Coming up", lines(coming, mine)),
-        Group(
-            "new", "New, not taken yet", new, show_owner=True,
-            more="/queue?" + address_with({}, state=State.IN_TRIAGE.value) if len(new) >= NEW_SHOWN else "",
-        ),
-    ]  # fmt: skip
+        group("late", "Late", late),
+        *([approvals] if place.person.role in DECIDERS else []),
+        group("today", "Due today", due_today),
+        group("waiting", "Waiting for others", waiting),
+        group("coming", "Coming up", coming),
+        group("new", "New, not taken yet", list(fresh), is_mine=False, state=State.IN_TRIAGE.value),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +160,7 @@ class Chosen:
 async def queue(request: Request, services: Given, person: Annotated[Staff, Depends(who(*READERS))]) -> Response:
     """Show a list by filters, or what a search finds; filters stand in the address."""
     place = await place_of(services, person)
-    asked = {name: request.query_params.get(name, "") for name in FILTER_NAMES}
+    asked = dict.fromkeys(FILTER_NAMES, "") | known({n: request.query_params.get(n, "") for n in FILTER_NAMES})
     wanted = filter_of(asked, person.name)
     cursor = request.query_params.get("after") or None
     async with services.database.of(person.agency) as connection:
@@ -163,6 +181,7 @@ async def queue(request: Request, services: Given, person: Annotated[Staff, Depe
         views=_views(asked),
         rows=lines_of(found.rows, place.words, place.times, place.now, listed_as=listed_as or "show=open"),
         caption=_caption(asked),
+        whose=_whose(asked, place),
         older=older.replace("?&", "?"),
         newer=f"/queue?{listed_as}" if cursor else "",
     )
@@ -180,9 +199,7 @@ def _fields(place: Place) -> tuple[FilterField, ...]:
         FilterField("category", "Kind of problem", "Any kind", words.categories),
         FilterField("office", "Office", "Any office", words.offices),
         FilterField("channel", "Came by", "Any way", words.channels),
-        FilterField(
-            "severity", "How grave", "Any", tuple(Option(o.value, o.label.partition(":")[0]) for o in words.severities)
-        ),
+        FilterField("severity", "How grave", "Any", words.severities),
     )
 
 
@@ -207,6 +224,13 @@ def _views(asked: Mapping[str, str]) -> list[Link]:
     }
     here = address_with(asked)
     return [Link(label, "/queue?" + address_with(told), address_with(told) == here) for label, told in views.items()]
+
+
+def _whose(asked: Mapping[str, str], place: Place) -> str:
+    """Return whose complaints a list holds."""
+    if asked["owner"]:
+        return "Your own complaints" if asked["owner"] == ME else f"Complaints of {place.words.person(asked['owner'])}"
+    return f"Complaints of the {place.words.team(asked['team'])}" if asked["team"] else "Complaints of all teams"
 
 
 def _caption(asked: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.reads.paging import Page, cursor_of, moment_and_id
@@ -19,12 +19,14 @@ from models.events import Event
 from models.messages import ContentRef
 from models.references import normal_reference
 from models.tables.cases import case_event, case_file, fault, outbox
-from models.tables.receipts import content, receipt
+from models.tables.receipts import agency, content, receipt
 from models.terms import Stage, State
 
 SEARCH_ROUNDS = 5
 """How often a search that other filters thin out looks further before it gives a short page."""
 SEARCH_ROWS = 201
+_ANY_PREFIX = "ANY"
+"""Stands where the agency's letters would, to see whether the rest is a reference."""
 _SEARCH = text("SELECT o_case_id, o_sort_at FROM search_cases(:words, :before, :before_id, :limit)")
 
 
@@ -52,6 +54,8 @@ class Filter:
     channel: str | None = None
     severity: int | None = None
     event_id: UUID | None = None
+    approvable_by: str | None = None
+    """Only answers that wait for approval, and that this person may approve: nobody approves their own."""
     is_overdue: bool | None = None
     is_open: bool | None = None
     words: str | None = None
@@ -260,17 +264,37 @@ def _filtered(wanted: Filter, now: datetime) -> Select[Any]:
         query = query.where(~columns.is_open)
     if wanted.is_unowned:
         query = query.where(columns.owner.is_(None))
+    if wanted.approvable_by is not None:
+        # The stage is named for its index; who proposed and who answered before stand in the case alone.
+        query = query.where(
+            columns.is_open,
+            columns.stage == Stage.RESOLUTION,
+            columns.state == State.AWAITING_APPROVAL,
+            columns.snapshot[("proposal", "by")].astext != wanted.approvable_by,
+            or_(columns.review_round == 0, ~columns.snapshot["answered_by"].contains([wanted.approvable_by])),
+        )
     if wanted.is_overdue is not None:
         is_late = columns.queue_at < now
         query = query.where(is_late if wanted.is_overdue else ~is_late)
     return query
 
 
+async def _id_of_typed_reference(connection: AsyncConnection, typed: str) -> UUID | None:
+    """Return the case that somebody means who types a reference, with or without the agency's letters before it."""
+    whole = await id_of_reference(connection, typed)
+    any_agency = normal_reference(f"{_ANY_PREFIX}{typed}") if whole is None else None
+    if any_agency is None:
+        return whole
+    prefix = select(agency.c.prefix).where(agency.c.slug == func.current_setting("putright.agency")).scalar_subquery()
+    reference = prefix.concat(any_agency.removeprefix(_ANY_PREFIX))
+    return (await connection.execute(select(receipt.c.case_id).where(receipt.c.reference == reference))).scalar()
+
+
 async def _found(
     connection: AsyncConnection, wanted: Filter, cursor: str | None, limit: int, now: datetime
 ) -> Page[CaseRow]:
     assert wanted.words is not None
-    if (case_id := await id_of_reference(connection, wanted.words)) is not None:
+    if (case_id := await _id_of_typed_reference(connection, wanted.words)) is not None:
         query = _filtered(wanted, now).where(case_file.c.case_id == case_id)
         return Page(tuple(_row(row) for row in await connection.execute(query)))
     before, before_id = moment_and_id(cursor, "search") if cursor else (None, None)

@@ -9,11 +9,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import Row, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.reads.paging import Page, cursor_of, day_and_id
-from api.reads.queues import totals
+from api.reads.queues import TOTALS, totals
+from models.commands import Receipt
 from models.tables.cases import case_file
 from models.tables.registers import problem_solving_day
 
@@ -50,6 +51,15 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class AtTheDesk:
+    """A day as its desk sees it: a complaint counts from its receipt on, before its case is opened."""
+
+    tally: Tally
+    waiting: tuple[Receipt, ...]
+    """Receipts without a case so far, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class FollowUp:
     """A case of the day that is still open: who does the next thing, and when."""
 
@@ -62,6 +72,18 @@ class FollowUp:
     due_at: datetime | None
 
 
+# One statement, so that a receipt whose case is opened at this moment counts once. Receipts are read by acceptance.
+_AT_THE_DESK = text(f"""
+    WITH counted AS ({TOTALS})
+    SELECT coalesce((SELECT total FROM counted WHERE queue = :taken_in), 0) AS taken_in,
+           coalesce((SELECT total FROM counted WHERE queue = :solved), 0) AS solved,
+           ARRAY(
+               SELECT r.facts FROM receipt r
+               WHERE r.accepted_at >= :since AND NOT EXISTS (SELECT FROM case_file f WHERE f.case_id = r.case_id)
+                 AND convert_from(r.facts, 'UTF8')::jsonb ->> 'event_id' = :day_id
+               ORDER BY r.accepted_at DESC
+           ) AS waiting
+""")  # noqa: S608  only our own constant is put in
 _COLUMNS = tuple(problem_solving_day.c[field.name] for field in fields(Day))
 
 
@@ -100,6 +122,15 @@ async def tallies(connection: AsyncConnection, day_ids: Sequence[UUID]) -> dict[
         )
         for day_id in day_ids
     }
+
+
+async def at_the_desk(connection: AsyncConnection, day_id: UUID, since: datetime) -> AtTheDesk:
+    """Return how a day stands, with what was taken in after `since` and waits for its case."""
+    names = [f"event/{day_id}/{what}" for what in ("taken_in", "solved_on_the_spot")]
+    asked = {"names": names, "taken_in": names[0], "solved": names[1], "day_id": str(day_id), "since": since}
+    row = (await connection.execute(_AT_THE_DESK, asked)).one()
+    waiting = tuple(Receipt.model_validate_json(facts) for facts in row.waiting)
+    return AtTheDesk(Tally(row.taken_in + len(waiting), row.solved), waiting)
 
 
 async def follow_ups(connection: AsyncConnection, day_id: UUID) -> tuple[FollowUp, ...]:

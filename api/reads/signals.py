@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.reads.paging import BadCursor, Page, cursor_of, day_and_id, keys_of
+from api.reads.paging import LONGEST_PAGE, BadCursor, Page, cursor_of, day_and_id, keys_of
+from models.aggregates import NOT_STATED, monday_of
 from models.taxonomy import Kind, Taxonomy
 
+SIGNALS_COMPARED = 40
+ISSUES_COMPARED = 500
 _ORDER = "signals"
 _CASES_ORDER = "signal-cases"
 _FIELDS = """
@@ -44,10 +49,11 @@ _DECISIONS = text("""
     FROM signal_decision WHERE signal_id = :id ORDER BY decided_at DESC, id DESC LIMIT 60
 """)
 _AMONG = "(CAST(:codes AS text[]) IS NULL OR {code} = ANY (:codes)) AND NOT coalesce({code} = ANY (:other_than), false)"
+_CATEGORY = f"coalesce(i.category, '{NOT_STATED}')"
 # The cases of the signal's cell from where it began to where it was last seen: by confirmed tag …
 _TAGGED = text(f"""
     SELECT t.case_id, t.number, t.received_on, t.failure AS code, t.contributing_cause, t.severity, t.harm,
-           t.service, t.office, f.reference, f.state, f.owner
+           t.service, t.office, f.reference, f.state, f.owner, t.failure, t.no_failure
     FROM case_tag t JOIN case_file f USING (case_id)
     WHERE t.failure IS NOT NULL AND {_AMONG.format(code="t.failure")}
       AND (CAST(:service AS text) IS NULL OR t.service = :service)
@@ -60,11 +66,12 @@ _TAGGED = text(f"""
 # … or by what they came in with. sort_at narrows by index; the day of receipt, in the agency's zone, decides.
 _COME_IN = text(f"""
     SELECT f.case_id, i.number, CAST(f.snapshot #>> '{{receipt,received_on}}' AS date) AS received_on,
-           i.category AS code, NULL AS contributing_cause, NULL AS severity, NULL AS harm,
-           coalesce(i.service, f.service) AS service, f.office, f.reference, f.state, f.owner
+           {_CATEGORY} AS code, t.contributing_cause, t.severity, t.harm,
+           coalesce(i.service, f.service) AS service, f.office, f.reference, f.state, f.owner, t.failure, t.no_failure
     FROM case_file f JOIN case_issue i USING (case_id)
+    LEFT JOIN case_tag t ON t.case_id = i.case_id AND t.number = i.number
     WHERE f.sort_at >= CAST(:first_on AS date) - 1 AND f.sort_at < CAST(:before_on AS date) + 1
-      AND i.category IS NOT NULL AND {_AMONG.format(code="i.category")} AND f.state <> 'duplicate'
+      AND {_AMONG.format(code=_CATEGORY)} AND f.state <> 'duplicate'
       AND (CAST(:service AS text) IS NULL OR coalesce(i.service, f.service) = :service)
       AND (CAST(:office AS text) IS NULL OR f.office = :office)
       AND CAST(f.snapshot #>> '{{receipt,received_on}}' AS date) >= :first_on
@@ -103,6 +110,16 @@ class SignalRow:
     decided_by: str | None
     decided_at: datetime | None
 
+    @property
+    def counted_before(self) -> date:
+        """The day after the last whole week that was judged."""
+        return monday_of(self.as_of + timedelta(days=1))
+
+    @property
+    def counted_from(self) -> date:
+        """The first day of the weeks that `observed` is counted over."""
+        return self.counted_before - timedelta(weeks=self.window_weeks)
+
     def is_undecided(self, today: date) -> bool:
         """Return whether it waits for a decision: nobody has decided, or the time of deferring is over."""
         return self.decision is None or (self.defer_until is not None and self.defer_until <= today)
@@ -135,6 +152,20 @@ class SignalDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class Twins:
+    """Two signals of one matter."""
+
+    cause: SignalRow
+    intake: SignalRow
+    shared: int
+    """How many issues both count."""
+
+    def other(self, signal_id: UUID) -> SignalRow | None:
+        """Return the twin of a signal, or None where it is neither."""
+        return {self.cause.id: self.intake, self.intake.id: self.cause}.get(signal_id)
+
+
+@dataclass(frozen=True, slots=True)
 class SignalCase:
     """A case behind a signal."""
 
@@ -150,6 +181,10 @@ class SignalCase:
     reference: str
     state: str
     owner: str | None
+    failure: str | None
+    """The process failure it was coded with, however the signal counts it."""
+    no_failure: str | None
+    """Or why there was none; neither: not coded yet."""
 
 
 async def signals(
@@ -183,9 +218,18 @@ async def decisions_of(connection: AsyncConnection, signal_id: UUID) -> tuple[Si
 
 
 async def cases_behind(
-    connection: AsyncConnection, signal: SignalRow, taxonomy: Taxonomy, *, cursor: str | None, limit: int
+    connection: AsyncConnection,
+    signal: SignalRow,
+    taxonomy: Taxonomy,
+    *,
+    cursor: str | None,
+    limit: int,
+    is_counted: bool = False,
 ) -> Page[SignalCase]:
-    """Return the issues of cases in a signal's cell since it began, the newest first; raises BadCursor."""
+    """Return the issues of cases in a signal's cell, the newest first; raises BadCursor.
+
+    They are those since it began, or with `is_counted` those of the weeks that `observed` is counted over.
+    """
     day, identity, number = _place(cursor)
     codes, other_than = _codes(signal, taxonomy)
     asked = {
@@ -193,8 +237,8 @@ async def cases_behind(
         "other_than": other_than,
         "service": signal.service,
         "office": signal.office,
-        "first_on": signal.began_week,
-        "before_on": signal.as_of + timedelta(days=1),
+        "first_on": signal.counted_from if is_counted else signal.began_week,
+        "before_on": signal.counted_before if is_counted else signal.as_of + timedelta(days=1),
         "day": day,
         "id": identity,
         "number": number,
@@ -206,6 +250,53 @@ async def cases_behind(
         return Page(tuple(rows))
     last = rows[limit - 1]
     return Page(tuple(rows[:limit]), cursor_of(_CASES_ORDER, last.received_on, last.case_id, str(last.number)))
+
+
+async def twins_among(connection: AsyncConnection, rows: Sequence[SignalRow], taxonomy: Taxonomy) -> tuple[Twins, ...]:
+    """Return the pairs of signals that count the same complaints: as people told them, and as we coded them.
+
+    Two signals are twins where at least half of what the smaller one counts is counted by the other. Only the first
+    SIGNALS_COMPARED of the rows are looked at, and of each only its newest ISSUES_COMPARED issues.
+    """
+    compared = rows[:SIGNALS_COMPARED]
+    pairs = [
+        (cause, intake)
+        for cause, intake in product(compared, compared)
+        if (cause.measure, intake.measure) == ("cause", "intake") and _may_meet(cause, intake)
+    ]
+    paired = {row.id: row for pair in pairs for row in pair}
+    counted = {row.id: await _counted(connection, row, taxonomy) for row in paired.values()}
+    found = []
+    for cause, intake in pairs:
+        one, other = counted[cause.id], counted[intake.id]
+        shared = len(one & other)
+        if shared and 2 * shared >= min(len(one), len(other)):
+            found.append(Twins(cause, intake, shared))
+    return tuple(found)
+
+
+async def twins_of(
+    connection: AsyncConnection, row: SignalRow, taxonomy: Taxonomy, *, today: date
+) -> tuple[Twins, ...]:
+    """Return the twins of one signal, among the latest of the other measure."""
+    page = await signals(connection, only_undecided=False, today=today, cursor=None, limit=LONGEST_PAGE)
+    others = [other for other in page.rows if other.measure != row.measure]
+    return await twins_among(connection, (row, *others), taxonomy)
+
+
+def _may_meet(one: SignalRow, other: SignalRow) -> bool:
+    """Return whether two signals are of places and weeks that have something in common."""
+    places = ((one.service, other.service), (one.office, other.office))
+    return (
+        all(a is None or b is None or a == b for a, b in places)
+        and one.counted_from < other.counted_before
+        and other.counted_from < one.counted_before
+    )
+
+
+async def _counted(connection: AsyncConnection, row: SignalRow, taxonomy: Taxonomy) -> frozenset[tuple[UUID, int]]:
+    page = await cases_behind(connection, row, taxonomy, cursor=None, limit=ISSUES_COMPARED, is_counted=True)
+    return frozenset((issue.case_id, issue.number) for issue in page.rows)
 
 
 def _place(cursor: str | None) -> tuple[date | None, UUID | None, int | None]:

@@ -37,7 +37,9 @@ async def test_a_case_is_shown_with_its_clocks_explained_and_what_may_be_asked(f
     assert told["narrative"] == "My form was lost."
     assert told["contact"] == {"name": "Jo Doe", "phone": "555-0123"}
     assert "triage" in told["offered"]
-    assert told["refused"]["close"] == "A complaint that is in triage cannot be asked to close."
+    assert told["refused"]["close"] == (
+        "“Close” is for a complaint that is answered; this one is in triage. First comes “Triage”."
+    )
     answer = next(clock for clock in told["clocks"] if clock["clock"] == "answer")
     assert len(answer["explanation"]) > 10
     assert all(sentence.strip() for sentence in answer["explanation"])
@@ -65,7 +67,7 @@ async def test_what_is_refused_is_told_in_the_lifecycles_own_sentence(front: Fro
         "type": "/problems/wrong-state",
         "title": "Wrong state",
         "status": 409,
-        "detail": "A complaint that is in triage cannot be asked to answer.",
+        "detail": "“Answer” is for a complaint that is in resolution; this one is in triage. First comes “Triage”.",
     }
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -13,9 +14,9 @@ import pytest
 from sqlalchemy import text
 
 from api.app import create_app
-from api.sign_in import OidcSignIn
+from api.sign_in import LocalSignIn, OidcSignIn
 from models.terms import Role
-from run.accounts import NotHere, seed_accounts, write_accounts
+from run.accounts import ACCOUNTS, NotHere, seed_accounts, write_accounts
 from run.settings import Settings
 from run.sign_in import LOCAL_ISSUER, local_provider, sign_in_for
 from tests.api.conftest import NOW, Front
@@ -29,7 +30,7 @@ BASE = "http://127.0.0.1:8000"
 async def browser(front: Front, database: Database) -> AsyncIterator[httpx.AsyncClient]:
     """A browser in front of an installation whose local provider is on."""
     write_accounts(database.owner_url, a_policy().agency)
-    with local_provider(("ann",)) as address:
+    with local_provider() as address:
         provider = OidcSignIn(address, LOCAL_ISSUER, "putright", "putright", b"k" * 32)
         app = create_app(dataclasses.replace(front.services, sign_in=provider))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE) as client:
@@ -155,5 +156,80 @@ def test_the_provider_that_believes_anybody_stays_off_where_servers_are_external
     key_file.write_text("ab" * 32 + "\n")
     told = Settings(database_url=database.owner_url, master_key_file=key_file).with_embedded_addresses()
 
-    with sign_in_for(told, ("ann",)) as provider:
+    with sign_in_for(told) as provider:
         assert provider is None
+
+
+@pytest.fixture
+async def local(front: Front, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser that reaches nothing but this site, by an address of its own, as through a tunnel."""
+    write_accounts(database.owner_url, a_policy().agency)
+    with local_provider() as address:
+        provider = LocalSignIn(address, LOCAL_ISSUER, "putright", "putright", b"k" * 32)
+        settings = dataclasses.replace(front.services.settings, signs_anyone_in=True)
+        app = create_app(dataclasses.replace(front.services, sign_in=provider, settings=settings))
+        tunnel = "http://localhost:9999"
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=tunnel) as client:
+            yield client
+
+
+async def test_where_anybody_may_be_anybody_they_choose_on_our_own_page(local: httpx.AsyncClient) -> None:
+    page = await local.get("/sign-in", params={"next": "/queue"})
+
+    assert "anybody who reaches this page can be anybody" in page.text
+    assert [account.name for account in ACCOUNTS if f'value="{account.name}"' not in page.text] == []
+    assert "Ann Archer</button> <span>Caseworker" in page.text
+    assert 'name="going_to" value="/queue"' in page.text
+    assert {urlsplit(address).netloc for address in re.findall(r'(?:href|src|action)="([^"]*)"', page.text)} == {""}
+
+
+async def test_whoever_is_chosen_is_signed_in_without_leaving_the_site(front: Front, local: httpx.AsyncClient) -> None:
+    chosen = await local.post("/sign-in/as", data={"subject": "ann", "going_to": "/queue"})
+    back = await local.get(chosen.headers["location"])
+    await fresh(front)
+
+    assert chosen.status_code == 303
+    assert chosen.headers["location"].startswith("/sign-in/callback?")
+    assert (back.status_code, back.headers["location"]) == (303, "/queue")
+    assert (await local.get("/api/v1/complaints")).status_code == 200
+
+
+async def test_the_local_way_in_begins_on_our_page_and_leads_to_no_other_site(local: httpx.AsyncClient) -> None:
+    begun = await local.get("/sign-in/start", params={"going_to": "/queue"})
+    chosen = await local.post("/sign-in/as", data={"subject": "ann", "going_to": "https://evil.example/"})
+    back = await local.get(chosen.headers["location"])
+
+    assert begun.headers["location"] == "/sign-in?next=/queue"
+    assert back.headers["location"] == "/work"
+
+
+async def test_a_stranger_has_no_account_with_the_local_provider_either(local: httpx.AsyncClient) -> None:
+    chosen = await local.post("/sign-in/as", data={"subject": "mallory"})
+
+    assert (await local.get(chosen.headers["location"])).status_code == 403
+    assert "sid" not in local.cookies
+
+
+async def test_a_closed_account_is_not_offered(front: Front, local: httpx.AsyncClient) -> None:
+    async with front.owner.begin() as connection:
+        await connection.execute(text("UPDATE staff SET is_active = false WHERE name = 'ann'"))
+
+    page = (await local.get("/sign-in")).text
+
+    assert 'value="ann"' not in page
+    assert 'value="ben"' in page
+
+
+async def test_nobody_chooses_who_they_are_where_a_real_provider_vouches(browser: httpx.AsyncClient) -> None:
+    answer = await browser.post("/sign-in/as", data={"subject": "ann"})
+
+    assert answer.status_code == 404
+    assert "sid" not in browser.cookies
+    assert 'value="ann"' not in (await browser.get("/sign-in")).text
+
+
+async def test_a_page_without_any_provider_says_what_to_set(front: Front) -> None:
+    page = await front.client.get("/sign-in")
+
+    assert "PUTRIGHT_OIDC_ISSUER" in page.text
+    assert "PUTRIGHT_HOST" in page.text

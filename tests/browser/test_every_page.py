@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
-from api.pages import case, desk, entry, public, spot, supervisor, work
+from api.pages import admin, audit, case, desk, entry, public, spot, supervisor, work
 from models.terms import Role
 from tests.browser.conftest import Checked, SignedIn
 from tests.browser.story import Told
@@ -24,7 +24,7 @@ _REACH = """() => [...document.querySelectorAll('body *')]
 
 
 def page_routes() -> set[str]:
-    parts = (case, desk, entry, public, spot, supervisor, work)
+    parts = (admin, audit, case, desk, entry, public, spot, supervisor, work)
     routes = [route for part in parts for route in part.router.routes]
     return {route.path for route in routes if "GET" in route.methods} - NOT_PAGES
 
@@ -69,6 +69,11 @@ VISITS: dict[str, list[Visit]] = {
     "/desk/{day_id}/spot/{case_id}": [Visit(lambda told: f"/desk/{told.day_id}/spot/{told.walk_in['id']}", ANN)],
     "/signals": [Visit(lambda _: "/signals", SUE)],
     "/signals/{signal_id}": [Visit(lambda told: f"/signals/{told.signal_id}", SUE)],
+    "/admin": [Visit(lambda _: "/admin", ("adm", Role.ADMINISTRATOR))],
+    "/audit": [
+        Visit(lambda _: "/audit", ("odo", Role.AUDITOR)),
+        Visit(lambda told: f"/audit?case={told.open['reference']}", ("odo", Role.AUDITOR)),
+    ],
     "/workload": [Visit(lambda _: "/workload", SUE)],
 }  # fmt: skip
 ALL = [

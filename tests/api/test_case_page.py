@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A case's page: earlier rounds, answers sent back, who may take it, and what may be promised."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from models.terms import Role, State
+from tests.api.conftest import Front
+from tests.api.test_staff_pages import send, sign_in
+from tests.given import a_key
+
+SUM = {"cents": 250_000, "authority": "Benefits Act s. 12"}
+GRANTED = {"number": 1, "finding": "upheld", "remedies": ["refund"], "amount": SUM}
+STALLED = {
+    "kind": "failure",
+    "failure": "TIM2",
+    "contributing_cause": "CAP",
+    "severity": 1,
+    "harm": 2,
+    "scope": "group",
+}
+
+
+async def named(front: Front, **people: str) -> None:
+    """Give accounts the names that colleagues know."""
+    async with front.owner.begin() as connection:
+        for name, display in people.items():
+            await connection.execute(
+                text("UPDATE staff SET display_name = :display WHERE name = :name"), {"name": name, "display": display}
+            )
+
+
+async def shown(front: Front, path: str) -> str:
+    """Return a page's words, without its marks."""
+    page = await front.client.get(path)
+    assert page.status_code == 200
+    return words(page.text)
+
+
+def words(page: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+async def a_proposed_case(front: Front) -> dict[str, Any]:
+    taken = await front.case_at(State.IN_RESOLUTION)
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    proposed = await front.act(
+        taken["id"], ann, action="propose_answer", text="You get the sum we kept.", issues=[GRANTED]
+    )
+    assert proposed.status_code == 200, proposed.text
+    return taken
+
+
+async def a_reopened_case(front: Front) -> dict[str, Any]:
+    """Return a case that ann and sue answered, and that is under review."""
+    taken = await a_proposed_case(front)
+    ann, sue = await front.token(Role.CASEWORKER, name="ann"), await front.token(Role.SUPERVISOR, name="sue")
+    for who, asked in (
+        (sue, {"action": "approve"}),
+        (ann, {"action": "tag_root_cause", "issues": [{"number": 1, "cause": STALLED}]}),
+        (ann, {"action": "close"}),
+        (sue, {"action": "reopen", "text": "The sum never came."}),
+    ):
+        done = await front.act(taken["id"], who, **asked)
+        assert done.status_code == 200, done.text
+    return taken
+
+
+async def test_a_review_sees_what_the_first_round_found_granted_and_coded_and_who_answered(front: Front) -> None:
+    taken = await a_reopened_case(front)
+    await sign_in(front, Role.CASEWORKER, "ben")
+    await named(front, ann="Ann Archer", sue="Sue Summers")
+
+    page = await shown(front, f"/cases/{taken['id']}")
+
+    issues = page.partition("Second round, now")[2].partition("Story")[0]
+    assert "no finding yet" in issues.partition("First round")[0]
+    first = issues.partition("First round")[2]
+    assert "answered by Ann Archer, Sue Summers" in first
+    assert "Justified" in first
+    assert "refund" in first.lower()
+    assert "$2,500.00 by Benefits Act s. 12" in first
+    assert "TIM2 Stalled, because of: capacity" in first
+    assert "You get the sum we kept." in first
+
+
+async def test_the_story_says_what_each_step_found_and_coded(front: Front) -> None:
+    taken = await a_reopened_case(front)
+    await sign_in(front, Role.CASEWORKER, "ben")
+
+    story = (await shown(front, f"/cases/{taken['id']}")).partition("Story")[2].partition("What you can do")[0]
+
+    approved = story.partition("Approved the answer")[2].partition("Put an answer before")[0]
+    assert "Issue 1: Justified" in approved
+    assert "$2,500.00 by Benefits Act s. 12" in approved
+    coded = story.partition("Said what was behind it")[2].partition("Approved the answer")[0]
+    assert "Issue 1: TIM2 Stalled, because of: capacity" in coded
+
+
+async def test_a_case_that_was_never_reopened_shows_one_round(front: Front) -> None:
+    taken = await front.case_at(State.CLOSED)
+    await sign_in(front, Role.CASEWORKER, "ben")
+
+    assert "round" not in (await shown(front, f"/cases/{taken['id']}")).partition("Issues")[2].partition("Story")[0]
+
+
+async def test_who_answered_before_is_told_why_the_review_is_not_theirs_and_offered_nothing(front: Front) -> None:
+    taken = await a_reopened_case(front)
+    await sign_in(front, Role.CASEWORKER, "ann")
+    await named(front, ann="Ann Archer")
+
+    page = await front.client.get(f"/cases/{taken['id']}")
+    asked_all_the_same = await send(front, f"/cases/{taken['id']}/take", key=a_key())
+
+    assert 'id="take"' not in page.text
+    assert "Ann Archer answered this complaint before" in words(page.text)
+    assert asked_all_the_same.status_code == 409
+    assert "Ann Archer answered this complaint before" in words(asked_all_the_same.text)
+    assert "What you can do" in asked_all_the_same.text
+
+
+async def test_another_person_may_take_the_review(front: Front) -> None:
+    taken = await a_reopened_case(front)
+    await sign_in(front, Role.CASEWORKER, "ben")
+
+    page = await front.client.get(f"/cases/{taken['id']}")
+    done = await send(front, f"/cases/{taken['id']}/take", key=a_key())
+
+    assert 'id="take"' in page.text
+    assert done.status_code == 303
+
+
+def form_of(page: str, action: str) -> str:
+    return unescape(page.partition(f'/actions/{action}"')[2].partition("</form>")[0])
+
+
+@pytest.mark.parametrize("action", ["propose_answer", "answer"])
+async def test_an_answer_sent_back_is_not_typed_again(front: Front, action: str) -> None:
+    taken = await a_proposed_case(front)
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    await front.act(taken["id"], sue, action="send_back", text="Name the month.")
+    await sign_in(front, Role.CASEWORKER, "ann")
+
+    form = form_of((await front.client.get(f"/cases/{taken['id']}")).text, action)
+
+    assert "You get the sum we kept.</textarea>" in form
+    assert '<option value="upheld" selected>' in form
+    assert '<option value="refund" selected>' in form
+    assert 'value="2500.00"' in form
+    assert 'value="Benefits Act s. 12"' in form
+
+
+async def test_a_new_round_begins_with_an_empty_form(front: Front) -> None:
+    taken = await a_reopened_case(front)
+    await sign_in(front, Role.CASEWORKER, "ben")
+
+    form = form_of((await front.client.get(f"/cases/{taken['id']}")).text, "propose_answer")
+
+    assert "You get the sum we kept." not in form
+
+
+async def test_an_answer_refused_for_its_money_stands_in_the_form_that_proposes_it(front: Front) -> None:
+    taken = await front.case_at(State.IN_RESOLUTION)
+    await sign_in(front, Role.CASEWORKER, "ann")
+    typed = {
+        "text": "You get it back.", "finding_1": "upheld", "remedy_1": "refund", "amount_1": "2,500",
+        "authority_1": "Benefits Act s. 12",
+    }  # fmt: skip
+
+    refused = await send(front, f"/cases/{taken['id']}/actions/answer", key=a_key(), **typed)
+    form = form_of(refused.text, "propose_answer")
+
+    assert refused.status_code == 409
+    assert "You get it back.</textarea>" in form
+    assert '<option value="refund" selected>' in form
+    assert 'value="2,500"' in form
+
+
+async def test_the_next_step_is_never_promised_for_a_day_that_is_over(front: Front) -> None:
+    taken = await front.case_at(State.IN_RESOLUTION)
+    await sign_in(front, Role.CASEWORKER, "ann")
+    path = f"/cases/{taken['id']}/actions/assign"
+
+    over = await send(front, path, key=a_key(), follow_up_on="2026-03-03")
+    today = await send(front, path, key=a_key(), follow_up_on="2026-03-04")
+
+    assert (over.status_code, today.status_code) == (422, 303)
+    assert "This day is over; name today or a day to come." in over.text
+
+
+async def test_a_case_opened_from_my_work_leads_back_there(front: Front) -> None:
+    taken = await front.case_at(State.IN_RESOLUTION)
+    await sign_in(front, Role.CASEWORKER, "ann")
+    await send(front, f"/cases/{taken['id']}/take", key=a_key())
+
+    work = await front.client.get("/work")
+    address = unescape(re.findall(r'href="(/cases/[^"]*)"', work.text)[0])
+    page = (await front.client.get(address)).text
+
+    assert re.search(r'href="/work" aria-current="page"', page)
+    assert re.search(r'class="chip" href="/work"', page)
+
+
+async def test_every_root_cause_stands_in_its_family_with_its_meaning(front: Front) -> None:
+    taken = await front.case_at(State.ANSWERED)
+    await sign_in(front, Role.CASEWORKER, "ann")
+
+    form = form_of((await front.client.get(f"/cases/{taken['id']}")).text, "tag_root_cause")
+
+    stalled = form.partition('value="TIM2"')[2]
+    assert words(stalled).partition("TIM3")[0].count("No action for long, backlog or inactive queue") == 1
+    assert "<summary><strong>Timeliness</strong>" in form.partition('value="TIM1"')[0]
+    assert form.count('type="radio"') == 46

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""My work, the queue, the workload and the desk: what they show, and that their numbers are those of their lists."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from models.terms import Role, State
+from tests.api.conftest import NOW, Front
+from tests.api.test_case_page import a_proposed_case, words
+from tests.api.test_staff_pages import send, sign_in
+from tests.given import a_key
+
+
+async def a_day(front: Front) -> str:
+    """Return the address of a Problem Solving Day's desk."""
+    await sign_in(front, Role.LIAISON, "leo")
+    planned = await send(front, "/desk/new", key=a_key(), name="Library Day", place="Library", held_on="2026-03-04")
+    return planned.headers["location"].partition("?")[0]
+
+
+def tally_of(page: str) -> list[int]:
+    return [int(number) for number in re.findall(r"<dd>(\d+)</dd>", page.partition('class="tally"')[2])][:3]
+
+
+async def test_the_desk_counts_and_lists_a_person_before_the_case_is_opened_and_once_after(front: Front) -> None:
+    desk = await a_day(front)
+    await sign_in(front, Role.INTAKE, "ivy")
+
+    taken = await send(front, desk, key=a_key(), narrative="The sticker never came.", language="en")
+    at_once = (await front.client.get(taken.headers["location"])).text
+    await front.actions.opened("riverbend", UUID(taken.headers["location"].partition("taken=")[2]))
+    opened = (await front.client.get(taken.headers["location"])).text
+
+    assert tally_of(at_once) == tally_of(opened) == [1, 0, 1]
+    assert at_once.count("data-row") == opened.count("data-row") == 1
+
+
+async def test_a_receipt_of_another_day_is_not_counted(front: Front) -> None:
+    desk, other = await a_day(front), await a_day(front)
+    await sign_in(front, Role.INTAKE, "ivy")
+
+    await send(front, other, key=a_key(), narrative="The sticker never came.", language="en")
+
+    assert tally_of((await front.client.get(desk)).text) == [0, 0, 0]
+
+
+async def test_a_follow_up_is_never_promised_for_a_day_that_is_over(front: Front) -> None:
+    desk = await a_day(front)
+    await sign_in(front, Role.INTAKE, "ivy")
+    taken = await send(front, desk, key=a_key(), narrative="The sticker never came.", language="en")
+    case_id = taken.headers["location"].partition("taken=")[2]
+    await front.actions.opened("riverbend", UUID(case_id))
+    path = f"{desk}/spot/{case_id}/follow-up"
+
+    over = await send(front, path, key=a_key(), owner="ivy", follow_up_on="2026-03-03")
+    to_come = await send(front, path, key=a_key(), owner="ivy", follow_up_on="2026-03-05")
+
+    assert (over.status_code, to_come.status_code) == (422, 303)
+    assert "This day is over; name today or a day to come." in over.text
+
+
+async def test_my_work_of_a_supervisor_holds_the_answers_that_wait_for_approval(front: Front) -> None:
+    taken = await a_proposed_case(front)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    page = (await front.client.get("/work")).text
+
+    group = page.partition('id="approve"')[2].partition("</section>")[0]
+    assert taken["reference"] in group
+    assert "<b>1</b><span>To approve</span>" in page
+
+
+async def test_nobody_is_shown_their_own_answer_to_approve(front: Front) -> None:
+    taken = await front.case_at(State.IN_RESOLUTION)
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    upheld = [{"number": 1, "finding": "upheld", "remedies": ["apology"]}]
+    await front.act(taken["id"], sue, action="propose_answer", text="We are sorry.", issues=upheld)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    assert 'id="approve"' not in (await front.client.get("/work")).text
+
+
+async def test_a_caseworker_has_nothing_to_approve(front: Front) -> None:
+    await a_proposed_case(front)
+    await sign_in(front, Role.CASEWORKER, "ben")
+
+    assert "To approve" not in (await front.client.get("/work")).text
+
+
+async def test_the_decision_is_the_loudest_button_where_an_answer_waits_for_it(front: Front) -> None:
+    taken = await a_proposed_case(front)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    page = (await front.client.get(f"/cases/{taken['id']}")).text
+
+    assert '<a class="usa-button" href="#do">Decide on the answer</a>' in page
+    assert '<button class="usa-button usa-button--outline" id="take">' in page
+
+
+async def overdue(front: Front, count: int) -> None:
+    """Bring cases past their due dates without anybody having noted it, as imports do."""
+    for _ in range(count):
+        taken = await front.open_case()
+        async with front.owner.begin() as connection:
+            await connection.execute(
+                text("UPDATE case_file SET queue_at = :at, due_at = :at WHERE case_id = :id"),
+                {"at": NOW - timedelta(days=3), "id": UUID(taken["id"])},
+            )
+
+
+async def test_what_is_late_is_counted_as_it_is_listed_though_nobody_has_noted_it(front: Front) -> None:
+    await overdue(front, 3)
+    await front.open_case()
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    workload = (await front.client.get("/workload")).text
+    listed = (await front.client.get("/queue?show=late")).text
+
+    assert "<b>3</b><span>late</span>" in workload
+    assert listed.count("data-row") == 3
+    assert re.search(r'<a href="/queue\?team=.*</a></th><td class="number">4</td><td class="number">3</td>', workload)
+
+
+@pytest.mark.parametrize("query", ["show=zzz", "state=moo", "stage=x"])
+async def test_a_choice_that_there_is_not_is_no_filter(front: Front, query: str) -> None:
+    await front.open_case()
+    await sign_in(front, Role.CASEWORKER, "ann")
+
+    page = (await front.client.get(f"/queue?{query}")).text
+
+    assert "Chosen filters" not in page
+    assert page.count("data-row") == 1
+
+
+@pytest.mark.parametrize("with_prefix", [True, False])
+async def test_a_number_is_found_without_dashes_and_without_the_agencys_letters(
+    front: Front, *, with_prefix: bool
+) -> None:
+    taken = await front.open_case()
+    await front.open_case()
+    await sign_in(front, Role.CASEWORKER, "ann")
+    typed = taken["reference"] if with_prefix else taken["reference"].partition("-")[2]
+
+    page = (await front.client.get("/queue", params={"q": typed.replace("-", "").lower()})).text
+
+    assert page.count("data-row") == 1
+    assert taken["reference"] in page
+
+
+async def test_a_list_says_whose_complaints_it_holds(front: Front) -> None:
+    await sign_in(front, Role.CASEWORKER, "ann")
+
+    assert "Complaints of all teams" in (await front.client.get("/queue")).text
+    assert "Your own complaints" in (await front.client.get("/queue?owner=me")).text
+    assert "Complaints of the " in words((await front.client.get("/queue?team=general")).text)
+
+
+async def test_days_are_written_in_one_form(front: Front) -> None:
+    taken = await front.open_case()
+    await sign_in(front, Role.CASEWORKER, "ann")
+
+    page = words((await front.client.get(f"/cases/{taken['id']}")).text)
+
+    assert "March 4, 2026" in page
+    assert not re.search(r"\b(Mon|Tue|Wed|Thu|Fri), |\bMar \d|\d{4}-\d\d-\d\d", page)
+    assert "1 minute." in page
