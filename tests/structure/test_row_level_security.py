@@ -35,6 +35,7 @@ CASE_TABLES = sorted(table.name for table in vars(cases).values() if isinstance(
 WITHOUT_POLICY = {
     "receipt_pending": "a queue over all agencies: ids only",
     "outbox_pending": "a queue over all agencies: ids only",
+    "fix_pending": "a queue over all agencies: ids only",
     "case_search": "read by search_cases alone, which filters by itself; full-text operators are not leakproof",
     "staff_identity": "sign-in comes before the agency is known; read by functions alone",
     "token": "sign-in comes before the agency is known; read by functions alone",
@@ -47,12 +48,19 @@ CHECKED_WORDS = {
     "measure": "cause",
     "kind": "cell",
     "what": "case",
+    "what_changed": "added",
     "decision": "accept",
     "no_failure": None,
     "defer_until": None,
     "name": "ann",
 }
 """Columns whose values a CHECK watches."""
+OTHER_WORDS: dict[str, dict[str, object]] = {
+    "attachment": {"state": "clean", "name": uuid.uuid4()},
+    "fix_event": {"state": "worked_out"},
+    "fix_file": {"state": "worked_out", "verdict": None},
+}
+"""Where a table has words of its own for such a column."""
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +78,7 @@ def filled(postgres_server: PostgresServer, migrated_template: str) -> Iterator[
 
 def write_row(connection: psycopg.Connection, table: Table, agency: str) -> None:
     row = {column.name: value_for(column) for column in table.columns if column.server_default is None}
-    row |= {"agency": agency}
-    if table.name == "attachment":
-        row |= {"state": "clean", "name": uuid.uuid4()}
+    row |= {"agency": agency} | OTHER_WORDS.get(table.name, {})
     names, holders = ", ".join(row), ", ".join(f"%({name})s" for name in row)
     connection.execute(f"INSERT INTO {table.name} ({names}) VALUES ({holders}) ON CONFLICT DO NOTHING", row)
 
