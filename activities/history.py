@@ -8,6 +8,7 @@ A batch is one transaction; a receipt's key says whether its story is there alre
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,9 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities import read_model
@@ -89,6 +92,9 @@ _ADD_WORDS = """
     USING (case_id)
 """
 _WAKE = "SELECT pg_notify('receipt', '')"
+MONTH_TRIES = 30
+MONTH_PAUSE_SECONDS = 0.5
+"""With the lock's four seconds some two minutes: longer than any reader of ours holds a table."""
 
 
 class HistoryWriter:
@@ -111,9 +117,21 @@ class HistoryWriter:
         """Make the partitions that cases of these moments belong to, so that they need not be moved there later."""
         missing = {moment.date().replace(day=1) for moment in moments} - self._months
         for month in sorted(missing):
-            async with self._engine.begin() as connection:
-                await connection.execute(text("SELECT make_partitions(:month, :month)"), {"month": month})
+            await self._make_month(month)
             self._months.add(month)
+
+    async def _make_month(self, month: date) -> None:
+        """Make a month's partitions; where readers are in the way, again and again, for making never waits in a queue."""
+        for attempt in range(MONTH_TRIES):
+            try:
+                async with self._engine.begin() as connection:
+                    await connection.execute(text("SELECT make_partitions(:month, :month)"), {"month": month})
+            except DBAPIError as problem:
+                if not isinstance(problem.orig, LockNotAvailable) or attempt == MONTH_TRIES - 1:
+                    raise
+                await asyncio.sleep(MONTH_PAUSE_SECONDS)
+            else:
+                return
 
     async def write(self, agency: str, stories: Sequence[Story], now: datetime) -> Written:
         """Write the stories whose receipt keys are new, in one transaction. `now` decides how far calendars reach."""

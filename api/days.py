@@ -18,7 +18,7 @@ from api.reads.database import RecordAway
 from api.reads.days import Day, Tally, day_by_id, days, follow_ups, tallies
 from api.reads.paging import DEFAULT_LIMIT, LONGEST_PAGE
 from api.reads.people import Staff, colleagues
-from api.reads.queues import workload
+from api.reads.queues import workload_at
 from api.services import Services
 from api.shapes import IdempotencyKey
 from api.shapes_registers import DayAsked, DayDetail, DayList, DayView, FollowUpView, WorkloadView
@@ -83,7 +83,7 @@ async def show_workload(
 ) -> WorkloadView:
     """Show how many open cases there are, where they stand, who has them, and how many are late."""
     async with services.database.of(staff.agency) as connection:
-        return WorkloadView.model_validate(asdict(await workload(connection)))
+        return WorkloadView.model_validate(asdict(await workload_at(connection, services.clock())))
 
 
 async def planned(services: Services, staff: Staff, asked: DayAsked, *, key: str) -> DayView:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +29,8 @@ from tests.given import BEN, IMPORTER, MONDAY, SUE, a_command, a_key
 from tests.record import WRAPPING_KEY, Record, a_submission, records_of
 
 HOUR = timedelta(hours=1)
+LOCK_SECONDS = 4.0
+"""As long as make_partitions waits for a lock."""
 LIFE = (
     Action.SEND_RECEIPT, Action.ACKNOWLEDGE, Action.TRIAGE, Action.NOTE, Action.REQUEST_INFORMATION,
     Action.RECORD_INFORMATION, Action.PROPOSE_ANSWER, Action.APPROVE, Action.TAG_ROOT_CAUSE, Action.CLOSE,
@@ -194,6 +197,20 @@ async def test_history_of_a_past_month_stands_in_that_months_partition(
     async with owner_engine.connect() as connection:
         places = await connection.scalars(text("SELECT DISTINCT tableoid::regclass::text FROM case_event"))
         assert list(places) == ["case_event_2013_05"]
+
+
+async def test_a_reader_who_holds_the_tables_for_long_is_waited_for(
+    writer: HistoryWriter, owner_engine: AsyncEngine
+) -> None:
+    story = a_lived_story(an_intake(received_at=MONDAY - timedelta(days=3_000)))
+    async with owner_engine.connect() as reader:
+        await reader.execute(text("SELECT count(*) FROM case_event_default"))  # the lock is held until the rollback
+        writing = asyncio.create_task(writer.write("riverbend", [story], MONDAY))
+        await asyncio.sleep(LOCK_SECONDS + 0.3)
+        assert not writing.done()
+        await reader.rollback()
+
+    assert (await writing).new == {story.intake.receipt.case_id}
 
 
 async def test_what_another_system_closed_counts_in_the_week_it_was_received(

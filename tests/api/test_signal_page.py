@@ -61,17 +61,17 @@ async def test_complaints_of_a_kind_show_the_root_cause_they_were_coded_with(fro
 
 async def test_the_list_holds_the_weeks_that_are_counted_and_says_so(front: Front) -> None:
     await coded(front, FAILURE)
-    signal_id = await a_signal(front)
+    signal_id = await a_signal(front, began_week=date(2026, 3, 9))
 
     before = await page_of(front, signal_id)
     async with front.owner.begin() as connection:
-        await connection.exec_driver_sql(f"UPDATE signal_week SET as_of = '{NEXT_LOOK}' WHERE as_of = '2026-03-07'")
+        await connection.exec_driver_sql("UPDATE signal_week SET as_of = '2026-03-15' WHERE as_of = '2026-03-07'")
     after = await page_of(front, signal_id)
 
     assert "received from February 2, 2026 to March 1, 2026" in words(before)
     assert "9 complaints in the 4 weeks to March 1, 2026" in words(before)
     assert before.count("data-row") == 0
-    assert "received from February 9, 2026 to March 8, 2026" in words(after)
+    assert "received from February 16, 2026 to March 15, 2026" in words(after)
     assert after.count("data-row") == 1
 
 
