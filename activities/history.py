@@ -121,7 +121,7 @@ class HistoryWriter:
             self._months.add(month)
 
     async def _make_month(self, month: date) -> None:
-        """Make a month's partitions; where readers are in the way, again and again, for making never waits in a queue."""
+        """Make a month's partitions; where readers are in the way again and again, for making never queues for long."""
         for attempt in range(MONTH_TRIES):
             try:
                 async with self._engine.begin() as connection:
