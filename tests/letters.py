@@ -33,6 +33,7 @@ from tests.given import a_key
 from tests.record import Record, accepted, records_of
 
 ADA = "ada@home.example"
+SECRETS_KEY = b"s" * 32
 
 
 @dataclass(slots=True)
@@ -89,6 +90,7 @@ def correspondence(engine: AsyncEngine, mailer: Mailer) -> Correspondence:
         mailer,
         mail_from="complaints@riverbend.example",
         links=Links("https://complaints.example"),
+        secrets_key=SECRETS_KEY,
         clock=lambda: datetime.now(UTC),
     )
 
