@@ -24,6 +24,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from run.analyst.commands import add_doors
 from run.settings import Need, Settings, SettingsFaults
 
 TELL_EVERY_SECONDS = 5.0
@@ -327,6 +328,9 @@ def token_create(
         _out.print(create_token(settings, agency=agency, name=name, role=role, label=label, days=days, now=now()))
     except NoSuchAccount as problem:
         raise _fail(str(problem), WRONG_USE) from problem
+
+
+add_doors(app)
 
 
 def _day(text: str) -> date:

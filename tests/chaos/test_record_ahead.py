@@ -18,7 +18,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 
 from activities.database import transaction
@@ -34,7 +34,8 @@ from tests.servers import TemporalServer, temporal_dev_server
 from workflows.complaint import Answer, ComplaintWorkflow
 from workflows.starting import start_case
 
-ANSWERED_WITHIN_SECONDS = 40
+ANSWERED_WITHIN_SECONDS = 120
+"""Long enough for a busy machine: what counts is that the answer comes, and which."""
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ class Scene:
                     return await handle.execute_update(
                         ComplaintWorkflow.act, note, id=note.key, rpc_timeout=timedelta(seconds=15)
                     )
-                except RPCError:
+                except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
                     await asyncio.sleep(0.2)
 
     async def recorded_keys(self) -> list[str]:

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The doors for analysts on the command line: tables in, a table out; no record and no server is needed.
+
+What is wrong with a table is one sentence that names the line, and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+WRONG_DATA, WRONG_USE = 1, 2
+_out = Console(highlight=False, soft_wrap=True, markup=False)
+_err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+_File = Annotated[Path, typer.Argument(help="A CSV file in UTF-8.", exists=True, dir_okay=False, readable=True)]
+_Out = Annotated[Path, typer.Option("--out", help="The file to write, whole or not at all.", dir_okay=False)]
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Say what is wrong with a table in one sentence, and end with 1."""
+    from run.analyst.tables import BadTable  # noqa: PLC0415 - `putright --help` need not load the sums
+
+    try:
+        yield
+    except BadTable as problem:
+        _err.print(str(problem))
+        raise typer.Exit(WRONG_DATA) from problem
+
+
+def scan(
+    counts: _File,
+    *,
+    first: Annotated[str, typer.Option("--from", help="The first period to judge: a week's number or a date.")],
+    last: Annotated[str, typer.Option("--to", help="The last period to judge.")],
+    out: _Out,
+    alpha: Annotated[float, typer.Option(help="The false alarm rate of one series in one period.")] = 0.01,
+    windows: Annotated[str, typer.Option(help="Lengths looked at, in weeks: 1,2,4. Default: as shipped.")] = "",
+) -> None:
+    """Say which weekly counts are unusual: COUNTS has series,period,count[,exposure]; judged from earlier data only."""
+    with _sentences():
+        from run.analyst.scan import DEFAULT_WINDOWS, scan_counts  # noqa: PLC0415
+
+        asked = _whole_numbers(windows) if windows else DEFAULT_WINDOWS
+        _out.print(scan_counts(counts, out, first=first, last=last, alpha=alpha, windows=asked))
+
+
+def cube_scan(
+    events: _File,
+    *,
+    as_of: Annotated[str, typer.Option("--as-of", help="The last day that counts, YYYY-MM-DD.")],
+    out: _Out,
+) -> None:
+    """Find what recurs and where: EVENTS has received_on and any columns; false discoveries held over all cells."""
+    with _sentences():
+        from run.analyst.cube_scan import cube_scan as look  # noqa: PLC0415
+
+        _out.print(look(events, out, as_of=_day(as_of)))
+
+
+def disproportionality(pairs: _File, *, out: _Out) -> None:
+    """Say which pairs come together too often: PAIRS has a,b[,stratum][,id]; empirical-Bayes ratios (EBGM)."""
+    with _sentences():
+        from run.analyst.disproportionality import disproportionality_of  # noqa: PLC0415
+
+        _out.print(disproportionality_of(pairs, out))
+
+
+def effect(
+    counts: _File,
+    *,
+    target: Annotated[str, typer.Option(help="The series that was to fall.")],
+    controls: Annotated[str, typer.Option(help="Series the change did not touch: S1,S2.")] = "",
+    changed_on: Annotated[str, typer.Option("--changed-on", help="The period in which the change was in place.")],
+    out: _Out,
+    transition_weeks: Annotated[int, typer.Option(min=0, help="Weeks after the change that are not judged.")] = 0,
+    trigger_from: Annotated[str, typer.Option(help="The first period that raised the signal; left out.")] = "",
+    trigger_to: Annotated[str, typer.Option(help="The last of them.")] = "",
+    target_reduction: Annotated[float, typer.Option(help="The share that was to go away.")] = 0.5,
+) -> None:
+    """Say whether a change worked: COUNTS has series,period,count[,exposure]; the verdict with all it rests on."""
+    with _sentences():
+        from run.analyst.effect import FixAsked, effect_of  # noqa: PLC0415
+
+        asked = FixAsked(
+            target=target,
+            controls=tuple(name.strip() for name in controls.split(",") if name.strip()),
+            changed_on=changed_on,
+            transition_weeks=transition_weeks,
+            trigger_from=trigger_from or None,
+            trigger_to=trigger_to or None,
+            target_reduction=target_reduction,
+        )
+        _out.print(effect_of(counts, out, asked))
+
+
+def suggest(
+    *,
+    train: Annotated[Path, typer.Option(help="A CSV file to learn from.", exists=True, dir_okay=False)],
+    test: Annotated[Path, typer.Option(help="A CSV file to suggest for.", exists=True, dir_okay=False)],
+    text: Annotated[str, typer.Option(help="The column that holds the words.")],
+    label: Annotated[str, typer.Option(help="The column that holds what people coded.")],
+    out: _Out,
+) -> None:
+    """Suggest codes for texts: the label, its probability, the three likeliest, and whether it abstains."""
+    with _sentences():
+        from run.analyst.suggest import suggest as learn  # noqa: PLC0415
+
+        done = learn(train, test, text=text, label=label, out=out)
+        _out.print(
+            f"Learnt from {done.learnt_from:,} texts; suggested for {done.suggested:,}, of which it abstained on "
+            f"{done.abstained:,}."
+        )
+
+
+def add_doors(app: typer.Typer) -> None:
+    """Add the doors to the `putright` command."""
+    for name, door in (
+        ("scan", scan),
+        ("cube-scan", cube_scan),
+        ("disproportionality", disproportionality),
+        ("effect", effect),
+        ("suggest", suggest),
+    ):
+        app.command(name, rich_help_panel="For analysts, on tables")(door)
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as problem:
+        _err.print(f"{text!r} are no windows; write whole weeks as 1,2,4.")
+        raise typer.Exit(WRONG_USE) from problem
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as problem:
+        _err.print(f"{text!r} is not a day; write it as 2026-11-30.")
+        raise typer.Exit(WRONG_USE) from problem
