@@ -10,6 +10,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ class Product:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     kills: list[str] = field(default_factory=list)
+    starting: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def url(self) -> str:
@@ -87,14 +89,19 @@ class Product:
         else:
             self.processes[name].kill()
             self.processes[name].wait()
-            self.start(name)
+            self.start_if_ended(name)
+
+    def start_if_ended(self, name: str) -> None:
+        """Start worker or API again unless somebody else has; killing and keeping run in threads of their own."""
+        with self.starting:
+            if self.processes[name].poll() is not None:
+                self.start(name)
 
     async def keep_running(self, over: asyncio.Event) -> None:
         """Start again what has ended by itself, as the supervisor does."""
         while not over.is_set():
-            for name, process in list(self.processes.items()):
-                if process.poll() is not None:
-                    self.start(name)
+            for name in list(self.processes):
+                self.start_if_ended(name)
             await asyncio.sleep(0.5)
 
     def lose_temporals_store(self) -> None:
