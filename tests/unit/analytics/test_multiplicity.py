@@ -4,7 +4,8 @@
 import numpy as np
 import pytest
 
-from analytics.multiplicity import benjamini_hochberg, tree_benjamini_hochberg
+from analytics.arrays import BoolArray
+from analytics.multiplicity import benjamini_hochberg, focused, tree_benjamini_hochberg
 
 
 def test_the_example_of_benjamini_and_hochberg_selects_their_four() -> None:
@@ -70,3 +71,44 @@ def test_where_nothing_is_wrong_hardly_a_week_in_ten_finds_anything() -> None:
     ]
 
     assert 0.06 <= np.mean(found) <= 0.14
+
+
+def test_findings_set_the_limit_not_the_cells_that_repeat_them() -> None:
+    # Nine cells tell one story; of two cells by chance one has a small p-value. One finding of a hundred tests allows
+    # 0.001, three allow 0.003, two 0.002.
+    p_values = np.array([1e-9] * 9 + [0.0025, 0.0015])
+    story = np.array([0] * 9 + [1, 2])
+
+    def findings_among(selected: BoolArray) -> int:
+        return len(np.unique(story[selected]))
+
+    all_unusual = np.ones(11, dtype=np.bool_)
+    kept = focused(all_unusual, p_values, findings_among, rate=0.10, tested_count=100)
+    fewer = focused(np.arange(11) != 10, p_values, findings_among, rate=0.10, tested_count=100)
+
+    assert kept.all()  # 0.0025 is within the limit of three findings
+    np.testing.assert_array_equal(np.flatnonzero(fewer), np.arange(9))  # but not within that of two
+
+
+def test_false_findings_stay_below_the_rate_however_many_cells_tell_each_true_story() -> None:
+    rng = np.random.default_rng(9)
+    story = np.concatenate([np.repeat(np.arange(5), 40), np.arange(5, 805)])  # five true stories, 800 cells of chance
+    shares: list[float] = []
+    plain_shares: list[float] = []
+    for _ in range(200):
+        p_values = np.concatenate([rng.random(200) * 1e-5, rng.random(800)])
+        unusual = benjamini_hochberg(p_values) <= 0.10
+
+        kept = focused(unusual, p_values, lambda s: len(np.unique(story[s])), rate=0.10, tested_count=1_000)
+
+        for selected, into in ((unusual, plain_shares), (kept, shares)):
+            stories = np.unique(story[selected])
+            into.append((stories >= 5).sum() / max(len(stories), 1))
+    assert np.mean(plain_shares) >= 0.5
+    assert np.mean(shares) <= 0.10
+
+
+def test_nothing_unusual_remains_nothing() -> None:
+    none = np.zeros(3, dtype=np.bool_)
+
+    assert not focused(none, np.ones(3), lambda selected: int(selected.sum()), rate=0.1, tested_count=3).any()
