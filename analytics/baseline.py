@@ -3,9 +3,14 @@
 
 After Farrington et al. (1996, JRSS-A 159:547) as improved by Noufaily et al. (2013, Stat. Med. 32:1206): a log-linear
 quasi-Poisson regression on up to five years, the latest 26 weeks left out so that a failure already under way does not
-raise its own expectation, past outbreaks down-weighted by their Anscombe residuals above 2.58. Instead of a ten-level
-seasonal factor: two harmonics; instead of a test for the trend: a trend drawn towards none (ridge) that fades once the
-baseline has ended. The ridge is a normal prior, so that the coefficients' covariance is their posterior one.
+raise its own expectation, past outbreaks down-weighted. Instead of a ten-level seasonal factor: two harmonics; instead
+of a test for the trend: a trend drawn towards none (ridge) that fades once the baseline has ended. The ridge is a
+normal prior, so that the coefficients' covariance is their posterior one; how wide the priors of season and trend are,
+each cell's own past says (evidence approximation, MacKay 1992, Neural Comput. 4:415), so that cells without a season
+pay little for the possibility of one.
+
+What raises or lowers a whole week for known reasons comes in from outside: an offset on the log scale (volume served,
+completeness of reporting), weeks to be left out (while a fix was being brought in), terms for holidays.
 
 Cells with less than half a complaint a week, and cells younger than a year, cannot carry a regression. They are a share
 of their parent's expectation, the share gamma-distributed around an even split among the parent's cells (conjugate, so
@@ -21,27 +26,46 @@ from analytics.arrays import BoolArray, FloatArray, IntArray
 from analytics.tails import SMALLEST_P_VALUE, tail_probability
 
 WEEKS_PER_YEAR = 365.2425 / 7
-ANSCOMBE_LIMIT = 2.58
-"""Residuals above this are past outbreaks (Noufaily 2013); their weight is the inverse square of the residual."""
+OUTBREAK_LIMIT = 2.3
+"""A week, or a pair of weeks, with a residual above this is a past outbreak. Noufaily 2013 take 2.58, for single weeks;
+outbreaks last longer than one."""
+OUTBREAK_POWER = 4
+"""The weight of a past outbreak falls with this power of its residual, so that a large one is nearly forgotten; with
+Noufaily's second power all past outbreaks together still widen the dispersion by a tenth."""
+CANDIDATE_LIMIT = 2.0
+"""Pearson residuals below this cannot be quantile residuals above the limit, the counts being skewed upwards."""
 TREND_SPAN_WEEKS = 260.0
 TREND_PRECISION = 1.0
-"""Prior precision of the log change over `TREND_SPAN_WEEKS`: a doubling in five years is 0.7 standard deviations."""
+"""Prior precision, to begin with, of the log change over `TREND_SPAN_WEEKS`: a doubling in five years is 0.7 standard
+deviations."""
+TREND_PRECISION_RANGE = (0.5, 15.0)
 TREND_FADES_PER_WEEK = 0.99
 SEASON_PRECISION = 1.0
-"""Prior precision of the first harmonic's coefficients (log scale); that of the j-th is j² times it."""
+"""Prior precision, to begin with, of the first harmonic's coefficients (log scale); that of the j-th is j² times it."""
+SEASON_PRECISION_RANGE = (1.0, 25.0)
+"""Of the first harmonic; the lower end of the j-th is j² times it."""
+HOLIDAY_PRECISION = 1.0
 LEVEL_PRECISION = 1e-3
 SHARED_DISPERSION_WORTH = 15.0
 """A cell's dispersion is drawn to its level's as if the level were worth so many degrees of freedom of its own."""
-STUDENT_WIDENING = 3.2
-"""(z² + 1)/2 at the chance of 0.01: by this over its degrees of freedom an estimated variance must grow so that the
-normal tail becomes Student's (Abramowitz & Stegun, ch. 26)."""
+PRIOR_DISPERSION = 2.0
+PRIOR_DISPERSION_WORTH = 1.0
+"""What is believed before any count is seen, worth so many degrees of freedom: it helps to keep one great outbreak
+among a few complaints from being taken for wild chance."""
+UNSEEN_OUTBREAKS = 0.07
+"""The share of the dispersion that comes from past outbreaks too small to be seen; found on simulated series with and
+without past outbreaks (docs/analytics/detection.md)."""
+STUDENT_WIDENING = 4.0
+"""By this over its degrees of freedom an estimated variance must grow so that the tail becomes Student's: (z² + 1)/2,
+3.2, at the chance of 0.01 for the normal tail (Abramowitz & Stegun, ch. 26), somewhat more for skewed counts."""
 SHARE_PRIOR_COMPLAINTS = 0.5
 FEWEST_PARTIES_TO_AN_OUTBREAK = 3
 """Below so many complaints a week is never down-weighted: in sparse cells two are no outbreak, only skewness."""
 GAP_OF_SHORT_HISTORIES = 4
 ROUNDS_OF_REWEIGHTING = 5
 MEDIAN_OF_A_SQUARED_NORMAL = 0.4549
-STEPS_PER_ROUND = 6
+STEPS_OF_FIRST_ROUND = 6
+STEPS_PER_ROUND = 3
 LONGEST_STEP = 2.0
 
 
@@ -82,6 +106,28 @@ class _Span:
     stop: int
     end: int
 
+    @property
+    def weeks(self) -> int:
+        return self.end - self.start + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Design:
+    """The regression's terms (weeks by terms, of baseline and after) and how many of them are of which kind.
+
+    In this order: level; trend and pairs of harmonics, if there are `harmonics`; holidays.
+    """
+
+    terms: FloatArray
+    harmonics: int
+
+    def precision(self) -> FloatArray:
+        """Return the prior precision of each term to begin with."""
+        season = [SEASON_PRECISION * harmonic**2 for harmonic in range(1, self.harmonics + 1) for _ in range(2)]
+        trend = [TREND_PRECISION] if self.harmonics else []
+        known = [LEVEL_PRECISION, *trend, *season]
+        return np.array(known + [HOLIDAY_PRECISION] * (self.terms.shape[1] - len(known)))
+
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
@@ -102,6 +148,22 @@ def baseline_gap_weeks(history_weeks: int, settings: BaselineSettings) -> int:
     return min(settings.gap_weeks, max(GAP_OF_SHORT_HISTORIES, history_weeks // 3))
 
 
+@dataclass(frozen=True, slots=True)
+class KnownReasons:
+    """What is known from outside about the columns of the counts.
+
+    `log_offset`, cells by weeks: the expectation is proportional to its exponential (volume served, completeness).
+    `masked`, cells by weeks: weeks that are not learnt from. `holidays`, weeks by terms: what moves a whole week.
+    """
+
+    log_offset: FloatArray | None = None
+    masked: BoolArray | None = None
+    holidays: FloatArray | None = None
+
+
+NOTHING_KNOWN = KnownReasons()
+
+
 def fit_baseline(
     counts: IntArray,
     parents: IntArray,
@@ -110,6 +172,7 @@ def fit_baseline(
     first_week: int,
     windows: tuple[int, ...],
     settings: BaselineSettings,
+    known: KnownReasons = NOTHING_KNOWN,
 ) -> Baseline | None:
     """Return the baseline for windows ending in the last column of `counts`, or nothing while there is too little past.
 
@@ -124,24 +187,28 @@ def fit_baseline(
     span = _Span(max(0, stop - settings.longest_baseline_weeks), stop, end)
     past = counts[:, span.start : span.stop].astype(np.float64)
     live = _live_weeks(counts, span, settings)
+    if known.masked is not None:
+        live &= ~known.masked[:, span.start : span.stop]
+    offset = np.zeros((1, span.weeks)) if known.log_offset is None else known.log_offset[:, span.start : span.end + 1]
     is_share = _is_share(past, live, parents, settings)
-    design = _design(span, first_week, settings)
+    design = _design(span, first_week, settings, known.holidays)
     table = Baseline(
         start=span.start,
         baseline_weeks=past.shape[1],
-        expected=np.zeros((len(counts), span.end - span.start + 1)),
+        expected=np.zeros((len(counts), span.weeks)),
         dispersion=np.ones(len(counts)),
         relative_variance=np.zeros((len(counts), len(windows))),
     )
     own = np.flatnonzero(~is_share)
-    fit = _fit_regressions(past[own], live[own], design[: past.shape[1]], levels[own], _precision(design))
-    table.expected[own] = _means(fit.coefficients, design)
+    own_offset = offset if known.log_offset is None else offset[own]
+    fit = _fit_regressions(past[own], live[own], design, own_offset[:, : past.shape[1]], levels[own])
+    table.expected[own] = _means(fit.coefficients, design.terms, own_offset)
     table.dispersion[own] = fit.dispersion
-    table.relative_variance[own] = _relative_variance(fit, table.expected[own], design, windows)
+    table.relative_variance[own] = _relative_variance(fit, table.expected[own], design.terms, windows)
     inherited = table.relative_variance.copy()
     for generation in _generations(parents, is_share):
         inherited[generation] = inherited[parents[generation]]
-        _fit_shares(table, generation, past, live, parents, levels)
+        _fit_shares(table, generation, past, live, parents, levels, offset)
         table.relative_variance[generation] += inherited[generation]
     return table
 
@@ -168,94 +235,138 @@ def _is_share(past: FloatArray, live: BoolArray, parents: IntArray, settings: Ba
     return np.asarray((parents >= 0) & ((mean < settings.least_mean_per_week) | is_young), dtype=np.bool_)
 
 
-def _design(span: _Span, first_week: int, settings: BaselineSettings) -> FloatArray:
-    """Return the regression's terms, weeks by terms: level, trend that fades after the baseline, harmonics.
+def _design(span: _Span, first_week: int, settings: BaselineSettings, holidays: FloatArray | None) -> _Design:
+    """Return the terms: level, trend that fades after the baseline, harmonics, holidays.
 
     Under a year of past there is no telling season from trend, so that only the level is left.
     """
     columns = np.arange(span.start, span.end + 1)
     terms = [np.ones(len(columns))]
-    if span.stop - span.start >= settings.year_weeks:
-        beyond = np.maximum(columns - (span.stop - 1), 0)
-        fade = TREND_FADES_PER_WEEK
-        faded = fade * (1.0 - fade**beyond) / (1.0 - fade)
-        middle = (span.start + span.stop - 1) / 2
-        terms.append((np.minimum(columns, span.stop - 1) - middle + faded) / TREND_SPAN_WEEKS)
-        phase = 2.0 * np.pi * (columns + first_week) / settings.season_weeks
-        for harmonic in range(1, settings.harmonics + 1):
-            terms += [np.cos(harmonic * phase), np.sin(harmonic * phase)]
-    return np.column_stack(terms)
+    if span.stop - span.start < settings.year_weeks:
+        return _Design(np.column_stack(terms), harmonics=0)
+    beyond = np.maximum(columns - (span.stop - 1), 0)
+    fade = TREND_FADES_PER_WEEK
+    faded = fade * (1.0 - fade**beyond) / (1.0 - fade)
+    middle = (span.start + span.stop - 1) / 2
+    terms.append((np.minimum(columns, span.stop - 1) - middle + faded) / TREND_SPAN_WEEKS)
+    phase = 2.0 * np.pi * (columns + first_week) / settings.season_weeks
+    for harmonic in range(1, settings.harmonics + 1):
+        terms += [np.cos(harmonic * phase), np.sin(harmonic * phase)]
+    if holidays is not None:
+        terms += list(holidays[columns].T)
+    return _Design(np.column_stack(terms), settings.harmonics)
 
 
-def _precision(design: FloatArray) -> FloatArray:
-    """Return the prior precision of each term, as a diagonal matrix."""
-    harmonics = (design.shape[1] - 2) // 2
-    season = [SEASON_PRECISION * harmonic**2 for harmonic in range(1, harmonics + 1) for _ in range(2)]
-    trend = [TREND_PRECISION] if design.shape[1] > 1 else []
-    return np.diag([LEVEL_PRECISION, *trend, *season])
-
-
-def _means(coefficients: FloatArray, design: FloatArray) -> FloatArray:
+def _means(coefficients: FloatArray, terms: FloatArray, offset: FloatArray) -> FloatArray:
     """Return the expected counts, cells by weeks, kept within what a double can square."""
-    return np.asarray(np.exp(np.clip(coefficients @ design.T, -12.0, 14.0)), dtype=np.float64)
+    return np.asarray(np.exp(np.clip(coefficients @ terms.T + offset, -12.0, 14.0)), dtype=np.float64)
 
 
-def _fit_regressions(
-    past: FloatArray, live: BoolArray, design: FloatArray, levels: IntArray, precision: FloatArray
-) -> _Fit:
-    """Fit all cells by iteratively reweighted least squares, down-weighting past outbreaks between rounds."""
-    terms = design.shape[1]
-    products = (design[:, :, None] * design[:, None, :]).reshape(len(design), terms * terms)
-    level = np.log((past * live).sum(axis=1) / np.maximum(live.sum(axis=1), 1) + 0.1 / len(design))
+def _fit_regressions(past: FloatArray, live: BoolArray, design: _Design, offset: FloatArray, levels: IntArray) -> _Fit:
+    """Fit all cells by iteratively reweighted least squares.
+
+    Between rounds past outbreaks are down-weighted, and the priors widened or narrowed to what the cell shows.
+    """
+    design_past = design.terms[: past.shape[1]]
+    weeks, terms = design_past.shape
+    products = (design_past[:, :, None] * design_past[:, None, :]).reshape(weeks, terms * terms)
+    exposure = (np.exp(np.clip(offset, -12.0, 14.0)) * live).sum(axis=1)
+    level = np.log((past * live).sum(axis=1) + 0.1) - np.log(np.maximum(exposure, 1e-9))
     coefficients = np.zeros((len(past), terms))
     coefficients[:, 0] = level
-    centre = np.zeros_like(coefficients)
-    centre[:, 0] = level
+    centre = coefficients.copy()
+    precision = np.tile(design.precision(), (len(past), 1))
     weights = live.astype(np.float64)
     dispersion = np.ones(len(past))
-    information = np.broadcast_to(precision, (len(past), terms, terms))
+    covariance = np.zeros((len(past), terms, terms))
     for round_number in range(ROUNDS_OF_REWEIGHTING):
-        for _ in range(STEPS_PER_ROUND):
-            mean = _means(coefficients, design)
+        for _ in range(STEPS_OF_FIRST_ROUND if round_number == 0 else STEPS_PER_ROUND):
+            mean = _means(coefficients, design_past, offset)
             worth = weights / dispersion[:, None]
-            information = ((worth * mean) @ products).reshape(-1, terms, terms) + precision
-            score = (worth * (past - mean)) @ design - (coefficients - centre) @ precision
+            information = ((worth * mean) @ products).reshape(-1, terms, terms)
+            information[:, np.arange(terms), np.arange(terms)] += precision
+            score = (worth * (past - mean)) @ design_past - (coefficients - centre) * precision
             step = np.linalg.solve(information, score[:, :, None])[:, :, 0]
             coefficients += np.clip(step, -LONGEST_STEP, LONGEST_STEP)
-        mean = _means(coefficients, design)
+        covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
+        precision = _revised_precision(precision, coefficients, covariance, design.harmonics)
+        mean = _means(coefficients, design_past, offset)
         if round_number == 0:
-            dispersion = _first_guess_of_dispersion(past, mean)
+            dispersion = _first_guess_of_dispersion(past, mean, live)
         else:
-            dispersion = _dispersion(past, mean, weights, levels, terms)
+            # Half way only: from a cautious first guess a cell with a great outbreak settles where that is an outbreak,
+            # not where so wild a dispersion hides it; a cell without one gets to the same place either way.
+            dispersion = np.sqrt(dispersion * _dispersion(past, mean, weights, levels, terms))
         weights = live * _outbreak_weights(past, mean, dispersion)
-    return _Fit(coefficients, np.asarray(np.linalg.inv(information), dtype=np.float64), dispersion)
+    mean = _means(coefficients, design_past, offset)
+    _, lost = _lost_to_weights(dispersion, (weights * mean).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9))
+    coefficients[:, 0] -= np.log1p(-lost)
+    return _Fit(coefficients, covariance, dispersion)
+
+
+def _revised_precision(
+    precision: FloatArray, coefficients: FloatArray, covariance: FloatArray, harmonics: int
+) -> FloatArray:
+    """Return the prior precision of trend and season (cells by terms) that the coefficients themselves speak for.
+
+    One over the mean of the squared coefficients of a kind, their posterior variance added (MacKay 1992, eq. 4.8).
+    """
+    if harmonics == 0:
+        return precision
+    squares = coefficients**2 + np.diagonal(covariance, axis1=1, axis2=2)
+    revised = precision.copy()
+    revised[:, 1] = np.clip(1.0 / squares[:, 1], *TREND_PRECISION_RANGE)
+    least, most = SEASON_PRECISION_RANGE
+    for harmonic in range(1, harmonics + 1):
+        pair = slice(2 * harmonic, 2 * harmonic + 2)
+        revised[:, pair] = np.clip(2.0 / squares[:, pair].sum(axis=1, keepdims=True), least * harmonic**2, most)
+    return revised
 
 
 def _outbreak_weights(past: FloatArray, mean: FloatArray, dispersion: FloatArray) -> FloatArray:
-    """Return 1, or less for weeks that were outbreaks: the inverse square of their residual above the limit.
+    """Return 1, or less for weeks that were outbreaks: a power of the limit over their residual above it.
 
-    The Anscombe residual (Farrington 1996) with the limit of Noufaily 2013 finds the candidates. Divided by the root of
-    the dispersion it is far from normal where counts are small and dispersed, and would take two weeks in a hundred of
-    plain chance for outbreaks; so the candidates are judged by their quantile residual, whose limit means the same
-    chance everywhere.
+    After Noufaily 2013, whose Anscombe residual, divided by the root of the dispersion, is far from normal where counts
+    are small and dispersed: it would take two weeks in a hundred of plain chance for outbreaks. The quantile residual
+    (Dunn & Smyth 1996, J. Comput. Graph. Stat. 5:236) means the same chance everywhere. An outbreak seldom keeps to one
+    week: two neighbouring weeks are judged together too, and those of them above their expectation pay for both.
     """
-    spread = np.broadcast_to(dispersion[:, None], past.shape)
-    anscombe = 1.5 * (past ** (2 / 3) - mean ** (2 / 3)) / (mean ** (1 / 6) * np.sqrt(spread))
-    candidate = (anscombe > ANSCOMBE_LIMIT) & (past >= FEWEST_PARTIES_TO_AN_OUTBREAK)
-    tail = tail_probability(past[candidate], mean[candidate], spread[candidate], np.zeros(1))
-    residual = -special.ndtri(np.maximum(tail, SMALLEST_P_VALUE))
-    weights = np.ones_like(past)
-    weights[candidate] = (ANSCOMBE_LIMIT / np.maximum(residual, ANSCOMBE_LIMIT)) ** 2
-    return weights
+    residual = _upper_residuals(past, mean, dispersion)
+    if past.shape[1] > 1:
+        of_pairs = _upper_residuals(past[:, 1:] + past[:, :-1], mean[:, 1:] + mean[:, :-1], dispersion)
+        worse = np.maximum(np.pad(of_pairs, ((0, 0), (0, 1))), np.pad(of_pairs, ((0, 0), (1, 0))))
+        residual = np.where(past > mean, np.maximum(residual, worse), residual)
+    return np.asarray((OUTBREAK_LIMIT / np.maximum(residual, OUTBREAK_LIMIT)) ** OUTBREAK_POWER, dtype=np.float64)
 
 
-def _first_guess_of_dispersion(past: FloatArray, mean: FloatArray) -> FloatArray:
+def _upper_residuals(count: FloatArray, mean: FloatArray, dispersion: FloatArray) -> FloatArray:
+    """Return the quantile residuals of the counts that may be outbreaks, and 0 for the others."""
+    spread = np.broadcast_to(dispersion[:, None], count.shape)
+    excess = count - mean
+    candidate = (excess * np.abs(excess) > CANDIDATE_LIMIT**2 * spread * mean) & (
+        count >= FEWEST_PARTIES_TO_AN_OUTBREAK
+    )
+    count, mean, spread = count[candidate], mean[candidate], spread[candidate]
+    tail = tail_probability(count, mean, spread, np.zeros(1))
+    quantile = -special.ndtri(np.maximum(tail, SMALLEST_P_VALUE))
+    # Where the tail has run out of digits, Anscombe's residual still tells a large outbreak from a huge one.
+    anscombe = 1.5 * (count ** (2 / 3) - mean ** (2 / 3)) / (mean ** (1 / 6) * np.sqrt(spread))
+    residual = np.zeros(candidate.shape)
+    residual[candidate] = np.where(tail > SMALLEST_P_VALUE, quantile, np.maximum(quantile, anscombe))
+    return residual
+
+
+def _first_guess_of_dispersion(past: FloatArray, mean: FloatArray, live: BoolArray) -> FloatArray:
     """Return variance over mean per cell, at least 1, from the median squared residual, which no outbreak can raise.
 
     An outbreak would hide behind the dispersion that it inflates itself. A little low for skewed counts; the next
     rounds correct that.
     """
-    median = np.median((past - mean) ** 2 / mean, axis=1)
+    squares = np.sort(np.where(live, (past - mean) ** 2 / mean, np.inf), axis=1)
+    middle = np.maximum(live.sum(axis=1) - 1, 0)
+    lower = np.take_along_axis(squares, (middle // 2)[:, None], axis=1)[:, 0]
+    upper = np.take_along_axis(squares, ((middle + 1) // 2)[:, None], axis=1)[:, 0]
+    median = np.where(live.any(axis=1), (lower + upper) / 2, 0.0)
     return np.asarray(np.maximum(median / MEDIAN_OF_A_SQUARED_NORMAL, 1.0), dtype=np.float64)
 
 
@@ -272,13 +383,57 @@ def _dispersion(past: FloatArray, mean: FloatArray, weights: FloatArray, levels:
     live_weeks = (weights > 0).sum(axis=1)
     correction = live_weeks / np.maximum(live_weeks - terms, 1)
     raw = (weights * (past - mean) ** 2).sum(axis=1) / total * correction
+    raw /= 1.0 - _lost_to_weights(raw, total / np.maximum(weights.sum(axis=1), 1e-9))[0]
     level_count = int(levels.max(initial=0)) + 1
-    pooled = np.bincount(levels, raw * total, level_count) / np.maximum(np.bincount(levels, total, level_count), 1e-9)
-    guess = np.maximum(pooled, 1.0)[levels]
-    worth = 2.0 * total**2 / (total * (6.0 * (guess - 1.0) + 1.0 / guess) + 2.0 * squares)
-    shared = SHARED_DISPERSION_WORTH
-    estimate = np.maximum((worth * raw + shared * guess) / (worth + shared), 1.0)
-    return np.asarray(estimate * (1.0 + STUDENT_WIDENING / (worth + shared)), dtype=np.float64)
+    of_level = np.maximum(np.bincount(levels, total, level_count), 1e-9)
+    pooled = np.maximum(np.bincount(levels, raw * total, level_count) / of_level, 1.0)[levels]
+    shared = SHARED_DISPERSION_WORTH * (1.0 - total / of_level[levels])  # a cell alone in its level learns from none
+    own_worth = _worth_of_dispersion(pooled, total, squares)
+    known = own_worth * raw + shared * pooled + PRIOR_DISPERSION_WORTH * PRIOR_DISPERSION
+    estimate = np.maximum(known / (own_worth + shared + PRIOR_DISPERSION_WORTH), 1.0)
+    worth = _worth_of_dispersion(estimate, total, squares) + shared + PRIOR_DISPERSION_WORTH
+    widened = estimate * (1.0 - UNSEEN_OUTBREAKS) * (1.0 + STUDENT_WIDENING / worth)
+    return np.asarray(np.maximum(widened, 1.0), dtype=np.float64)
+
+
+def _worth_of_dispersion(dispersion: FloatArray, total: FloatArray, squares: FloatArray) -> FloatArray:
+    """Return how many degrees of freedom a cell's own estimate of its dispersion is worth."""
+    fourth = 6.0 * (dispersion - 1.0) + 1.0 / dispersion
+    return np.asarray(2.0 * total**2 / (total * fourth + 2.0 * squares), dtype=np.float64)
+
+
+def _lost_to_weights(dispersion: FloatArray, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the shares of variance and of mean that down-weighting takes from cells without any outbreak.
+
+    The weights also hit weeks that are high by chance. By how much is known: a negative binomial of a given skewness
+    is close to a gamma distribution of the same (their tails fall alike), for which it is a one-dimensional integral,
+    done once on a grid of shapes. Corrected for it the estimates are consistent (Cantoni & Ronchetti 2001, JASA
+    96:1022).
+    """
+    spread = np.maximum(dispersion, 1.0)
+    shape = 4.0 * spread * mean / (2.0 * spread - 1.0) ** 2  # skewness (2d - 1)/sqrt(d m) is that of a gamma, 2/sqrt(k)
+    log_shape = np.log(np.clip(shape, SHAPES[0], SHAPES[-1]))
+    variance = np.interp(log_shape, np.log(SHAPES), LOST_VARIANCE)
+    level = np.interp(log_shape, np.log(SHAPES), LOST_MEAN) * np.sqrt(spread / np.maximum(mean, 1e-9))
+    # In sparse cells few weeks are high enough to be down-weighted at all.
+    reached = tail_probability(np.array(FEWEST_PARTIES_TO_AN_OUTBREAK), mean, spread, np.zeros(1))
+    share = np.minimum(reached / special.ndtr(-OUTBREAK_LIMIT), 1.0)
+    return variance * share, np.minimum(level, MOST_LOST_MEAN) * share
+
+
+def _losses_of_gamma(shapes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return what the weights take from a gamma variable's variance, and from its mean in standard deviations."""
+    residual = np.linspace(OUTBREAK_LIMIT, 7.0, 400)
+    taken = (1.0 - (OUTBREAK_LIMIT / residual) ** OUTBREAK_POWER) * np.exp(-(residual**2) / 2) / np.sqrt(2 * np.pi)
+    shape = shapes[:, None]
+    value = (special.gammainccinv(shape, special.ndtr(-residual)) - shape) / np.sqrt(shape)
+    step = residual[1] - residual[0]
+    return (value**2 * taken).sum(axis=1) * step, (value * taken).sum(axis=1) * step
+
+
+SHAPES = np.geomspace(0.1, 1000.0, 60)
+LOST_VARIANCE, LOST_MEAN = _losses_of_gamma(SHAPES)
+MOST_LOST_MEAN = 0.15
 
 
 def _relative_variance(fit: _Fit, expected: FloatArray, design: FloatArray, windows: tuple[int, ...]) -> FloatArray:
@@ -306,7 +461,13 @@ def _generations(parents: IntArray, is_share: BoolArray) -> list[IntArray]:
 
 
 def _fit_shares(
-    table: Baseline, group: IntArray, past: FloatArray, live: BoolArray, parents: IntArray, levels: IntArray
+    table: Baseline,
+    group: IntArray,
+    past: FloatArray,
+    live: BoolArray,
+    parents: IntArray,
+    levels: IntArray,
+    offset: FloatArray,
 ) -> None:
     """Fill in the cells of `group` as shares of their parents, whose values are in the table already.
 
@@ -316,7 +477,10 @@ def _fit_shares(
     the season and trend it inherited do not.)
     """
     parent = parents[group]
-    whole = table.expected[parent, : past.shape[1]]
+    of_parent = table.expected[parent]
+    if len(offset) > 1:  # each cell its own: a child's volume counts, not its parent's
+        of_parent = of_parent * np.exp(np.clip(offset[group] - offset[parent], -12.0, 12.0))
+    whole = of_parent[:, : past.shape[1]]
     prior_exposure = SHARE_PRIOR_COMPLAINTS * (_sibling_counts(parent, levels[group]) + 1.0)
     y, weights = past[group], live[group].astype(np.float64)
     for round_number in range(ROUNDS_OF_REWEIGHTING):
@@ -324,11 +488,11 @@ def _fit_shares(
         share = seen / (prior_exposure + (weights * whole).sum(axis=1))
         mean = share[:, None] * whole
         if round_number == 0:
-            dispersion = _first_guess_of_dispersion(y, mean)
+            dispersion = _first_guess_of_dispersion(y, mean, live[group])
         else:
             dispersion = _dispersion(y, mean, weights, levels[group], 1)
         weights = live[group] * _outbreak_weights(y, mean, dispersion)
-    table.expected[group] = share[:, None] * table.expected[parent]
+    table.expected[group] = share[:, None] * of_parent
     table.dispersion[group] = dispersion
     table.relative_variance[group] = np.minimum(dispersion / seen, 1.0 / SHARE_PRIOR_COMPLAINTS)[:, None]
 

@@ -2,9 +2,10 @@
 """Expectations against truth that was made up beforehand."""
 
 import numpy as np
+import pytest
 
 from analytics.arrays import FloatArray, IntArray
-from analytics.baseline import Baseline, BaselineSettings, baseline_gap_weeks, fit_baseline
+from analytics.baseline import Baseline, BaselineSettings, KnownReasons, baseline_gap_weeks, fit_baseline
 from tests.unit.analytics.simulated import WEEKS, counts_around
 
 WEEK = np.arange(WEEKS)
@@ -137,3 +138,88 @@ def test_a_few_weeks_are_no_baseline() -> None:
     none = np.zeros(1, dtype=np.int64)
 
     assert fit_baseline(counts, none - 1, none, first_week=0, windows=(1,), settings=SETTINGS) is None
+
+
+def test_a_huge_past_outbreak_in_a_small_cell_does_not_pass_for_wild_chance() -> None:
+    counts = counts_around(np.full(WEEKS, 0.3), 1.0, 20, seed=13)
+    with_outbreak = counts.copy()
+    with_outbreak[:, 150] += 65
+
+    baseline = fitted(with_outbreak, levels=list(range(20)))
+
+    assert (baseline.dispersion < 6.0).all()  # taken at face value it would be about 50
+
+
+@pytest.mark.parametrize(("mean", "dispersion"), [(1.6, 5.0), (5.0, 2.0), (12.0, 3.0), (150.0, 1.2)])
+def test_down_weighting_takes_nothing_from_cells_without_outbreaks(mean: float, dispersion: float) -> None:
+    baseline = fitted(counts_around(np.full(WEEKS, mean), dispersion, 150, seed=14), levels=list(range(150)))
+
+    np.testing.assert_allclose(baseline.expected[:, -1].mean(), mean, rtol=0.05)
+    np.testing.assert_allclose(baseline.dispersion.mean(), dispersion, rtol=0.12)
+
+
+def test_what_is_served_twice_as_often_is_expected_twice_as_often() -> None:
+    volume = np.where(WEEK < WEEKS - 40, 1.0, 2.0) * np.ones((10, 1))
+    counts = np.random.default_rng(15).poisson(8.0 * volume)
+
+    told = known_baseline(counts, KnownReasons(log_offset=np.log(volume)))
+    untold = known_baseline(counts, KnownReasons())
+
+    np.testing.assert_allclose(told.expected[:, -1].mean(), 16.0, rtol=0.06)
+    assert untold.expected[:, -1].mean() < 13.0
+
+
+def test_weeks_of_a_fix_are_not_learnt_from() -> None:
+    counts = counts_around(np.full(WEEKS, 10.0), 1.0, 10, seed=16)
+    changed = counts.copy()
+    changed[:, 100:160] = 0
+    masked = np.zeros(counts.shape, dtype=np.bool_)
+    masked[:, 100:160] = True
+
+    expected = [known_baseline(each, KnownReasons(masked=masked)).expected for each in (counts, changed)]
+
+    np.testing.assert_allclose(expected[0], expected[1], rtol=1e-9)
+
+
+def test_a_holiday_lowers_the_expectation_of_its_week_alone() -> None:
+    holiday = (WEEK % 13 == (WEEKS - 1) % 13).astype(np.float64)  # four a year, the last week among them
+    counts = np.random.default_rng(17).poisson(20.0 * np.exp(-0.7 * holiday), (20, WEEKS))
+
+    baseline = known_baseline(counts, KnownReasons(holidays=holiday[:, None]))
+
+    np.testing.assert_allclose(baseline.expected[:, -1].mean(), 20.0 * np.exp(-0.7), rtol=0.05)
+    np.testing.assert_allclose(baseline.expected[:, -2].mean(), 20.0, rtol=0.05)
+
+
+def test_a_small_cell_with_its_own_volume_is_expected_by_its_own_volume() -> None:
+    parent = counts_around(np.full(WEEKS, 40.0), 1.0, 1, seed=18)[0]
+    volume = np.ones((2, WEEKS))
+    volume[1, -20:] = 3.0
+    child = np.random.default_rng(18).poisson(0.3 * volume[1])
+
+    baseline = fit_baseline(
+        np.stack([parent, child]),
+        np.array([-1, 0]),
+        np.array([0, 1]),
+        first_week=0,
+        windows=(1, 13),
+        settings=SETTINGS,
+        known=KnownReasons(log_offset=np.log(volume)),
+    )
+
+    assert baseline is not None
+    np.testing.assert_allclose(baseline.expected[1, -1] / baseline.expected[1, -30], 3.0, rtol=0.05)
+
+
+def known_baseline(counts: IntArray, known: KnownReasons) -> Baseline:
+    baseline = fit_baseline(
+        counts,
+        np.full(len(counts), -1, dtype=np.int64),
+        np.zeros(len(counts), dtype=np.int64),
+        first_week=0,
+        windows=(1, 13),
+        settings=SETTINGS,
+        known=known,
+    )
+    assert baseline is not None
+    return baseline

@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analytics.tails import critical_count, first_passage_probability, smallest_p_over_windows, tail_probability
+from analytics.tails import (
+    WindowRule,
+    critical_count,
+    first_passage_probability,
+    smallest_p_over_windows,
+    tail_probability,
+)
 from analytics.tails import threshold_count as threshold_of
 
 ONE = np.ones(1)
@@ -74,7 +80,7 @@ def test_the_smallest_p_over_five_windows_is_as_rare_as_it_says(
 ) -> None:
     rng = np.random.default_rng(20)
     windows = np.array([1, 2, 4, 8, 13])
-    cells = 20_000
+    cells = 5_000
     factor = rng.gamma(1 / relative_variance, relative_variance, (cells, 1)) * np.ones((1, 13))
     mean = mean_per_week * np.maximum(factor, 1e-9)
     weekly = (
@@ -127,3 +133,69 @@ def test_large_and_small_cells_in_one_batch_do_not_disturb_each_other() -> None:
     ]
 
     np.testing.assert_allclose(together.p_value, alone, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("mean_per_week", "dispersion", "relative_variance"), [(0.2, 1.0, 0.1), (1.0, 1.5, 0.02), (20.0, 3.0, 0.005)]
+)
+def test_the_standard_rule_is_as_rare_as_it_says(
+    mean_per_week: float, dispersion: float, relative_variance: float
+) -> None:
+    rng = np.random.default_rng(21)
+    windows = (1, 2, 4, 8, 13)
+    cells = 5_000
+    mean = np.maximum(mean_per_week * rng.gamma(1 / relative_variance, relative_variance, (cells, 1)), 1e-9)
+    weekly = rng.poisson(
+        mean if dispersion == 1.0 else rng.gamma(mean / (dispersion - 1.0), dispersion - 1.0, (cells, 13)), (cells, 13)
+    )
+    observed = np.cumsum(weekly, axis=1)[:, np.array(windows) - 1]
+
+    p = smallest_p_over_windows(
+        observed,
+        np.broadcast_to(mean_per_week * np.array(windows), observed.shape),
+        np.full(cells, dispersion),
+        np.full(observed.shape, relative_variance),
+        floor_count=1,
+        rule=WindowRule.standard(windows),
+    ).p_value
+
+    for rate in (0.05, 0.01, 0.002):
+        assert (p <= rate).mean() <= rate + 3 * np.sqrt(rate / cells)
+    assert (p <= 0.05).mean() >= 0.03
+
+
+def test_the_chance_under_a_lean_is_what_counting_by_hand_gives() -> None:
+    # A Poisson mean of 1 each week; critical are 3 in two weeks, but only if the last week brought 1 at least.
+    # Alarm: last week 1 and 2 or more before, last week 2 and 1 or more, last week 3 or more.
+    none, one = np.exp(-1.0), np.exp(-1.0)
+    alarm = one * (1 - 2 * none) + (one / 2) * (1 - none) + (1 - 2.5 * none)
+
+    walked = first_passage_probability(np.array([[1.0, 2.0]]), ONE, NONE, np.array([[99, 3]]), least=np.array([[1, 0]]))
+
+    np.testing.assert_allclose(walked, alarm, rtol=1e-6)
+
+
+def test_what_is_over_no_longer_rings() -> None:
+    rule = WindowRule(weights=(1.0, 1.0), leans=(0.5, 1.0))
+    expected = np.array([[2.0, 8.0]])
+
+    ringing, over = (
+        smallest_p_over_windows(np.array([seen]), expected, ONE, np.zeros((1, 2)), floor_count=3, rule=rule)
+        for seen in ([4, 22], [0, 22])
+    )
+
+    assert ringing.p_value[0] < 0.001
+    assert over.p_value[0] == 1.0
+
+
+def test_a_window_of_less_weight_needs_a_smaller_p() -> None:
+    observed, expected = np.array([[1, 17]]), np.array([[2.0, 8.0]])
+
+    even, uneven = (
+        smallest_p_over_windows(
+            observed, expected, ONE, np.zeros((1, 2)), floor_count=3, rule=WindowRule(weights, (1.0, 1.0))
+        ).p_value[0]
+        for weights in ((1.0, 1.0), (1.0, 0.1))
+    )
+
+    assert uneven > 3 * even
