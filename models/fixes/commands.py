@@ -28,7 +28,7 @@ from models.messages import Code, ContentRef, Message, canonical_message, sha256
 
 MOST_CELLS = 50
 MOST_MEASURES = 50
-LONGEST_PLAN_WEEKS = 260
+MOST_SENTENCES = 200
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Number = Annotated[int, Field(ge=1, le=MOST_MEASURES)]
@@ -45,8 +45,15 @@ class CellRef(Message):
 
     def contains(self, other: CellRef) -> bool:
         """Return whether every complaint counted in `other` is counted here too."""
-        mine, theirs = self.model_dump(), other.model_dump()
-        return all(mine[field] is None or mine[field] == theirs[field] for field in mine)
+        return self.measure == other.measure and all(
+            mine is None or mine == theirs
+            for mine, theirs in (
+                (self.family, other.family),
+                (self.code, other.code),
+                (self.service, other.service),
+                (self.office, other.office),
+            )
+        )
 
 
 class Open(Asked):
@@ -220,7 +227,7 @@ class Effect(Message):
     weeks_still_needed: Annotated[int, Field(ge=0)] | None = None
     has_relapsed: bool = False
     """Whether the failure has come back since the change was found to work."""
-    sentences: Annotated[tuple[str, ...], Field(max_length=8)]
+    sentences: Annotated[tuple[str, ...], Field(max_length=MOST_SENTENCES)]
     inputs_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
