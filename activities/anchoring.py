@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anchors: each day's last word of every case touched, chained from day to day.
+"""Anchors: each day's last word of every case and systemic fix touched, chained from day to day.
 
 A hash chain shows a changed event; that its end was cut off, or a whole case taken away, shows by the anchor.
 Days are the agency's own. A day is anchored once; days missed are anchored later, in their order.
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.database import transaction
 from models.messages import canonical
-from models.tables.anchors import anchor, anchor_case
+from models.tables.anchors import anchor, anchor_case, anchor_fix
 from models.tables.receipts import agency as agency_table
 from models.tables.receipts import receipt
 
@@ -35,14 +35,32 @@ _LAST_EVENTS = text("""
     WHERE agency = :agency AND recorded_at >= :begins AND recorded_at < :ends
     ORDER BY case_id, sequence DESC
 """)
+_LAST_FIX_EVENTS = text("""
+    INSERT INTO anchor_fix (agency, day, fix_id, sequence, hash)
+    SELECT DISTINCT ON (fix_id) agency, CAST(:day AS date), fix_id, sequence, hash FROM fix_event
+    WHERE agency = :agency AND recorded_at >= :begins AND recorded_at < :ends
+    ORDER BY fix_id, sequence DESC
+""")
 _DAYS = text("""
     SELECT DISTINCT (recorded_at AT TIME ZONE :zone)::date AS day FROM case_event
+    WHERE agency = :agency AND recorded_at >= :since AND recorded_at < :until
+    UNION
+    SELECT DISTINCT (recorded_at AT TIME ZONE :zone)::date FROM fix_event
     WHERE agency = :agency AND recorded_at >= :since AND recorded_at < :until
     UNION
     SELECT DISTINCT (accepted_at AT TIME ZONE :zone)::date FROM receipt
     WHERE agency = :agency AND accepted_at >= :since AND accepted_at < :until
     ORDER BY day
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a day's anchor counts."""
+
+    receipts: int
+    cases: int
+    fixes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +71,12 @@ class Anchor:
     day: date
     receipt_count: int
     case_count: int
+    fix_count: int
     hash: bytes
 
 
-class AnchoredCase(Protocol):
-    """The last event of a case on the day."""
-
-    @property
-    def case_id(self) -> UUID:
-        """Whose event it is."""
+class LastEvent(Protocol):
+    """The last event of a case or fix on the day."""
 
     @property
     def sequence(self) -> int:
@@ -73,15 +88,20 @@ class AnchoredCase(Protocol):
 
 
 class AnchorHash:
-    """The hash of an anchor: SHA-256 of the hash before it, the day's counts, and each case in the order of ids."""
+    """The hash of an anchor: SHA-256 of the hash before it, the day's counts, and each last event.
 
-    def __init__(self, previous: bytes, agency: str, day: date, receipt_count: int, case_count: int) -> None:
-        head = {"agency": agency, "day": day.isoformat(), "receipts": receipt_count, "cases": case_count}
+    First those of cases, then those of fixes, either in the order of their ids.
+    """
+
+    def __init__(self, previous: bytes, agency: str, day: date, counts: Counts) -> None:
+        head = {"agency": agency, "day": day.isoformat(), "receipts": counts.receipts, "cases": counts.cases}
+        # A day without fixes has the hash that it had before there were any.
+        head |= {"fixes": counts.fixes} if counts.fixes else {}
         self._digest = hashlib.sha256(previous + canonical(head))
 
-    def add(self, case: AnchoredCase) -> None:
-        """Add the next case."""
-        self._digest.update(case.case_id.bytes + case.sequence.to_bytes(4) + case.hash)
+    def add(self, of: UUID, last: LastEvent) -> None:
+        """Add the next case or fix."""
+        self._digest.update(of.bytes + last.sequence.to_bytes(4) + last.hash)
 
     def value(self) -> bytes:
         """Return the hash."""
@@ -109,16 +129,12 @@ async def anchor_day(engine: AsyncEngine, agency: str, day: date) -> Anchor | No
         )
         span = {"agency": agency, "day": day, "begins": begins, "ends": ends}
         cases = (await connection.execute(_LAST_EVENTS, span)).rowcount
-        made = Anchor(
-            agency=agency,
-            day=day,
-            receipt_count=receipts or 0,
-            case_count=cases,
-            hash=await _hash(connection, last.hash if last else FIRST_HASH, agency, day, receipts or 0, cases),
-        )
-        row = {"receipt_count": made.receipt_count, "case_count": made.case_count, "hash": made.hash}
+        fixes = (await connection.execute(_LAST_FIX_EVENTS, span)).rowcount
+        counts = Counts(receipts or 0, cases, fixes)
+        made = await _hash(connection, last.hash if last else FIRST_HASH, agency, day, counts)
+        row = {"receipt_count": counts.receipts, "case_count": counts.cases, "fix_count": counts.fixes, "hash": made}
         await connection.execute(insert(anchor).values(agency=agency, day=day, **row))
-        return made
+        return Anchor(agency, day, counts.receipts, counts.cases, counts.fixes, made)
 
 
 async def anchor_missed_days(engine: AsyncEngine, agency: str, now: datetime) -> list[Anchor]:
@@ -143,15 +159,15 @@ async def zone_of(connection: AsyncConnection, agency: str) -> ZoneInfo:
 async def _last(connection: AsyncConnection, agency: str) -> Anchor | None:
     query = select(anchor).where(anchor.c.agency == agency).order_by(anchor.c.day.desc()).limit(1)
     row = (await connection.execute(query)).one_or_none()
-    return Anchor(row.agency, row.day, row.receipt_count, row.case_count, row.hash) if row else None
+    return Anchor(row.agency, row.day, row.receipt_count, row.case_count, row.fix_count, row.hash) if row else None
 
 
-async def _hash(
-    connection: AsyncConnection, previous: bytes, agency: str, day: date, receipts: int, cases: int
-) -> bytes:
-    made = AnchorHash(previous, agency, day, receipts, cases)
-    query = select(anchor_case).where(anchor_case.c.agency == agency, anchor_case.c.day == day)
-    async with connection.stream(query.order_by(anchor_case.c.case_id)) as rows:
-        async for row in rows:
-            made.add(row)
+async def _hash(connection: AsyncConnection, previous: bytes, agency: str, day: date, counts: Counts) -> bytes:
+    made = AnchorHash(previous, agency, day, counts)
+    for table, id_ in ((anchor_case, anchor_case.c.case_id), (anchor_fix, anchor_fix.c.fix_id)):
+        query = select(id_.label("of"), table.c.sequence, table.c.hash)
+        of_the_day = query.where(table.c.agency == agency, table.c.day == day).order_by(id_)
+        async with connection.stream(of_the_day) as rows:
+            async for row in rows:
+                made.add(row.of, row)
     return made.value()

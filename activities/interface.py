@@ -21,6 +21,7 @@ from models.messages import Code, Message
 WORKFLOW_TYPE_COMPLAINT = "complaint"
 WORKFLOW_TYPE_ROOT_CAUSE = "root-cause"
 WORKFLOW_TYPE_FIX = "systemic-fix"
+WORKFLOW_TYPE_AFFECTED = "help-affected"
 
 
 class CaseAddress(Message):
@@ -177,3 +178,38 @@ class FixRecords(ABC):
     @abstractmethod
     async def look_at_effect(self, look: EffectLook) -> Effect:
         """Return what the weekly counts say of the change so far; the same counts give the same answer."""
+
+
+class AffectedAddress(Message):
+    """Which list of affected people: all that its workflow is started with."""
+
+    agency: Code
+    list_id: UUID
+
+
+class AffectedProgress(Message):
+    """How far a list has come."""
+
+    people: int
+    done: int = 0
+    exceptions: int = 0
+    """People who could not be helped, with the reason on the list, for staff to deal with."""
+
+    @property
+    def waiting(self) -> int:
+        """How many have no result yet."""
+        return self.people - self.done - self.exceptions
+
+
+class Affected(ABC):
+    """The help for the people on a list, for each of them once."""
+
+    @activity.defn(name="draw_list")
+    @abstractmethod
+    async def draw_list(self, address: AffectedAddress) -> AffectedProgress:
+        """See to it that the list has its people; one that is drawn stays as it is."""
+
+    @activity.defn(name="help_some")
+    @abstractmethod
+    async def help_some(self, address: AffectedAddress) -> AffectedProgress:
+        """Help some of those who wait, each result noted by itself; what fails for now is left for another time."""

@@ -47,6 +47,14 @@ class Links:
         """Return where staff see the case."""
         return f"{self.public_url}/cases/{case_id}"
 
+    def signal(self, signal_id: UUID) -> str:
+        """Return where staff see a signal."""
+        return f"{self.public_url}/signals/{signal_id}"
+
+    def fix(self, fix_id: UUID) -> str:
+        """Return where staff see a systemic fix."""
+        return f"{self.public_url}/fixes/{fix_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

@@ -3,7 +3,7 @@
 
 A claim whose holder dies runs out by itself.
 
-The two queues hold ids and agencies only. Claiming skips what others hold, so any number of workers share them.
+The queues hold ids and agencies only. Claiming skips what others hold, so any number of workers share them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-Queue = Literal["receipt_pending", "outbox_pending"]
-_KEY = {"receipt_pending": "case_id", "outbox_pending": "id"}
+Queue = Literal["receipt_pending", "outbox_pending", "fix_pending", "affected_pending"]
+_KEY: dict[Queue, str] = {
+    "receipt_pending": "case_id",
+    "outbox_pending": "id",
+    "fix_pending": "fix_id",
+    "affected_pending": "list_id",
+}
 CLAIMED_FOR = timedelta(seconds=30)
 
 
@@ -40,7 +45,7 @@ class PendingQueue:
             WHERE {_KEY[queue]} IN (SELECT {_KEY[queue]} FROM {queue} WHERE claimed_until < :now
                                     ORDER BY added_at LIMIT :limit FOR UPDATE SKIP LOCKED)
             RETURNING {_KEY[queue]} AS id, agency, attempts
-        """)  # noqa: S608 - the names are the two above
+        """)  # noqa: S608 - the names are those above
         self._done = text(f"DELETE FROM {queue} WHERE {_KEY[queue]} = ANY (:ids)")  # noqa: S608
         self._back = text(f"UPDATE {queue} SET claimed_until = :until WHERE {_KEY[queue]} = ANY (:ids)")  # noqa: S608
         self._recent = text(f"SELECT count(*) FROM (SELECT FROM {queue} WHERE added_at > :since LIMIT :limit) s")  # noqa: S608

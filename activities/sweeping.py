@@ -2,7 +2,8 @@
 """The sweep: finds what fell between record and conductor, and puts it in the queue of the one start.
 
 A receipt without a case and an open case without a running workflow heal without anybody asking for something, also
-after Temporal's store was lost. To start a workflow that runs already is harmless, so the sweep may err on that side.
+after Temporal's store was lost; so do systemic fixes and lists of affected people. To start a workflow that runs
+already is harmless, so the sweep may err on that side.
 
 A case whose key the master key does not open is marked and left alone until it does: nothing can be said in its name.
 """
@@ -20,10 +21,12 @@ from uuid import UUID
 from sqlalchemy import Row, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.database import agencies, transaction
+from activities.running import ASK_WITHIN, workflow_runs
+from activities.sweeping_fixes import queue_lost_fixes, queue_lost_lists
 from models.case_keys import WRONG_MASTER_KEY_SENTENCE, WrongMasterKey, unwrapped
 from models.references import workflow_id_for
 from models.tables.cases import fault
@@ -31,7 +34,6 @@ from models.tables.cases import fault
 RECEIPTS_AT_A_TIME = 5_000
 CASES_AT_A_TIME = 200
 ASKED_AT_ONCE = 8
-ASK_WITHIN = timedelta(seconds=10)
 SETTLED_AFTER = timedelta(minutes=1)
 """A receipt younger than this is on its way."""
 MONTHS_AHEAD = 3
@@ -51,6 +53,8 @@ class Swept:
 
     receipts_without_case: int = 0
     cases_without_workflow: int = 0
+    fixes_without_workflow: int = 0
+    lists_without_workflow: int = 0
     workflows_ended: int = 0
     partitions_made: int = 0
     claims_cleared: int = 0
@@ -120,6 +124,8 @@ class Sweep:
             await self._clear_keys(agency)
             swept.receipts_without_case += await self._queue_receipts(agency, now)
             await self._look_at_open_cases(agency, swept)
+            swept.fixes_without_workflow += await queue_lost_fixes(self._engine, self._client, agency, now)
+            swept.lists_without_workflow += await queue_lost_lists(self._engine, self._client, agency)
             swept.claims_cleared += await self._clear_letters(agency, now)
             swept.keys_that_do_not_open += await self._still_marked(agency)
         if swept.keys_that_do_not_open:
@@ -198,7 +204,7 @@ class Sweep:
     async def _clear_claims(self, now: datetime) -> int:
         cleared = 0
         async with self._engine.begin() as connection:
-            for queue in ("receipt_pending", "outbox_pending"):
+            for queue in ("receipt_pending", "outbox_pending", "fix_pending", "affected_pending"):
                 freed = text(f"UPDATE {queue} SET claimed_until = :now WHERE claimed_until > :beyond")  # noqa: S608
                 cleared += (await connection.execute(freed, {"now": now, "beyond": now + LONGEST_CLAIM})).rowcount
         return cleared
@@ -238,13 +244,7 @@ async def running_among(client: Client, case_ids: list[UUID]) -> set[UUID]:
 
 async def is_running(client: Client, case_id: UUID) -> bool:
     """Return whether the case's workflow runs."""
-    try:
-        description = await client.get_workflow_handle(workflow_id_for(case_id)).describe(rpc_timeout=ASK_WITHIN)
-    except RPCError as problem:
-        if problem.status is RPCStatusCode.NOT_FOUND:
-            return False
-        raise
-    return description.status is WorkflowExecutionStatus.RUNNING
+    return await workflow_runs(client, workflow_id_for(case_id))
 
 
 async def end_workflow(client: Client, case_id: UUID, reason: str) -> None:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verifying: walks the whole record of an agency and says what does not hold, in sentences.
 
-Chains are recomputed from the stored bytes, columns compared with what those bytes say, texts with their digests, the
-read model with the last events, anchors with the events they name, totals with each other. All of it is read in one
-snapshot, some hundred cases at a time. A text that was removed is counted apart: that is allowed, and breaks no chain.
+Chains, of cases and of systemic fixes, are recomputed from the stored bytes, columns compared with what those bytes
+say, texts with their digests, the read model with the last events, anchors with the events they name, totals with each
+other. All of it is read in one snapshot, some hundred cases at a time. A text of a case that was removed is counted
+apart: that is allowed, and breaks no chain.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from activities.anchoring import FIRST_HASH, AnchorHash
+from activities.anchoring import FIRST_HASH, AnchorHash, Counts
+from activities.chains import chain_breaks, column_breaks, moment_of, text_refs
 from activities.folding import queue_totals
-from models.events import GENESIS_HASH, chained
-from models.messages import canonical, sha256
+from activities.verifying_fixes import fixes_of
+from models.messages import canonical
 
 CASES_AT_A_TIME = 300
 BREAKS_KEPT = 20
@@ -40,6 +41,7 @@ class Verdict:
     events: int = 0
     texts: int = 0
     removed_texts: int = 0
+    fixes: int = 0
     anchors: int = 0
     break_count: int = 0
     breaks: list[str] = field(default_factory=list)
@@ -87,6 +89,7 @@ async def verify_agency(engine: AsyncEngine, agency: str, on_cases: Callable[[in
             for case in cases:
                 _judge(case, verdict)
             on_cases(len(cases))
+        await _judge_fixes(connection, verdict)
         await _judge_anchors(connection, verdict)
         await _judge_counts(connection, verdict)
     return verdict
@@ -155,26 +158,12 @@ def _judge(case: StoredCase, verdict: Verdict) -> None:
     verdict.cases += case.receipt is not None and bool(case.events)
     verdict.events += len(case.events)
     verdict.texts += len(case.texts)
-    broken = list(_chain_breaks(case))
+    broken = list(chain_breaks(case.events))
     if not broken:  # what the bytes say is worth comparing only where they are the ones that were written
         told = [json.loads(event.canonical) for event in case.events]
-        broken += [*_receipt_breaks(case, told), *_column_breaks(case, told), *_text_breaks(case, told, verdict)]
+        broken += [*_receipt_breaks(case, told), *column_breaks(case.events, told), *_text_breaks(case, told, verdict)]
     broken += _read_model_breaks(case)
     verdict.note(f"{case.name}: {sentence}" for sentence in broken)
-
-
-def _chain_breaks(case: StoredCase) -> Iterator[str]:
-    """Yield the first break of the case's chain; what comes after it follows from it."""
-    last_hash = GENESIS_HASH
-    for number, event in enumerate(case.events, start=1):
-        if event.sequence != number:
-            yield f"event {number} is missing."
-            return
-        last_hash = chained(last_hash, event.canonical)
-        if event.hash != last_hash:
-            before = f"event {number - 1}" if number > 1 else "nothing"
-            yield f"event {number} is not what was recorded; its hash does not follow from {before} and its bytes."
-            return
 
 
 def _receipt_breaks(case: StoredCase, told: list[Any]) -> Iterator[str]:
@@ -188,33 +177,14 @@ def _receipt_breaks(case: StoredCase, told: list[Any]) -> Iterator[str]:
         if facts.get(name) != value:
             yield f"the receipt's column {name} says {value}, the receipt itself {facts.get(name)}."
     for name, moment in moments.items():
-        if _moment(facts.get(name)) != moment:
+        if moment_of(facts.get(name)) != moment:
             yield f"the receipt's column {name} says {moment}, the receipt itself {facts.get(name)}."
     if told and canonical(told[0]["command"].get("receipt")) != case.receipt.facts:
         yield "the receipt is not the one that its first event tells of."
 
 
-def _column_breaks(case: StoredCase, told: list[Any]) -> Iterator[str]:
-    for event, said in zip(case.events, told, strict=True):
-        command = said["command"]
-        columns = {
-            "case_id": (str(event.case_id), said["case_id"]),
-            "sequence": (event.sequence, said["sequence"]),
-            "command_key": (event.command_key, command["key"]),
-            "request_hash": (event.request_hash, sha256(canonical(command))),
-            "action": (event.action, command["action"]),
-            "actor": (event.actor, command["actor"]["name"]),
-            "role": (event.role, command["actor"]["role"]),
-            "state": (event.state, said["target"]),
-            "at": (event.at, _moment(said["at"])),
-        }
-        for name, (column, itself) in columns.items():
-            if column != itself:
-                yield f"the column {name} of event {event.sequence} does not say what the event says."
-
-
 def _text_breaks(case: StoredCase, told: list[Any], verdict: Verdict) -> Iterator[str]:
-    told_of = {ref["id"]: ref["digest"] for ref in _refs(told)}
+    told_of = {ref["id"]: ref["digest"] for ref in text_refs(told)}
     verdict.removed_texts += len(told_of.keys() - case.texts.keys())
     for text_id, stored in case.texts.items():
         if not stored.is_whole or stored.digest != told_of.get(text_id, stored.digest):
@@ -234,29 +204,28 @@ def _read_model_breaks(case: StoredCase) -> Iterator[str]:
         yield "the read model was made from another last event."
 
 
-def _refs(value: object) -> Iterator[dict[str, str]]:
-    """Yield the references to texts that an event's bytes hold."""
-    if isinstance(value, dict):
-        if value.keys() == {"id", "digest"}:
-            yield value
-            return
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _refs(item)
+async def _judge_fixes(connection: AsyncConnection, verdict: Verdict) -> None:
+    async for fix in fixes_of(connection, verdict.agency):
+        verdict.fixes += bool(fix.events)
+        verdict.events += len(fix.events)
+        verdict.texts += len(fix.texts)
+        verdict.note(fix.breaks())
 
 
-def _moment(spelled: str | None) -> datetime | None:
-    return datetime.fromisoformat(spelled) if spelled else None
-
-
-_ANCHORS = text("SELECT day, receipt_count, case_count, hash FROM anchor WHERE agency = :agency ORDER BY day")
+_ANCHORS = text(
+    "SELECT day, receipt_count, case_count, fix_count, hash FROM anchor WHERE agency = :agency ORDER BY day"
+)
 _ANCHORED = text("""
     SELECT a.day, a.case_id, a.sequence, a.hash, e.hash AS stored, r.reference
     FROM anchor_case a
     LEFT JOIN case_event e ON e.case_id = a.case_id AND e.sequence = a.sequence AND e.agency = a.agency
     LEFT JOIN receipt r ON r.case_id = a.case_id
     WHERE a.agency = :agency ORDER BY a.day, a.case_id
+""")
+_ANCHORED_FIXES = text("""
+    SELECT a.day, a.fix_id, a.sequence, a.hash, e.hash AS stored
+    FROM anchor_fix a LEFT JOIN fix_event e USING (agency, fix_id, sequence)
+    WHERE a.agency = :agency ORDER BY a.day, a.fix_id
 """)
 _RECEIPTS_A_DAY = text("""
     SELECT (r.accepted_at AT TIME ZONE a.time_zone)::date AS day, count(*) AS receipts
@@ -271,19 +240,23 @@ async def _judge_anchors(connection: AsyncConnection, verdict: Verdict) -> None:
     verdict.anchors = len(anchors)
     made, previous = {}, FIRST_HASH
     for anchor in anchors:
-        made[anchor.day] = AnchorHash(previous, verdict.agency, anchor.day, anchor.receipt_count, anchor.case_count)
+        counts = Counts(anchor.receipt_count, anchor.case_count, anchor.fix_count)
+        made[anchor.day] = AnchorHash(previous, verdict.agency, anchor.day, counts)
         previous = anchor.hash
     async with connection.stream(_ANCHORED, whose) as rows:
         async for row in rows:
             if row.day in made:
-                made[row.day].add(row)
-            verdict.note(_anchored_breaks(row))
+                made[row.day].add(row.case_id, row)
+            verdict.note(_anchored_breaks(f"Case {row.reference or row.case_id}", row))
+    for row in await connection.execute(_ANCHORED_FIXES, whose):
+        if row.day in made:
+            made[row.day].add(row.fix_id, row)
+        verdict.note(_anchored_breaks(f"Fix {row.fix_id}", row))
     for anchor in anchors:
         verdict.note(_anchor_breaks(anchor, made[anchor.day].value(), there.get(anchor.day, 0)))
 
 
-def _anchored_breaks(row: Row[Any]) -> Iterator[str]:
-    name = f"Case {row.reference or row.case_id}"
+def _anchored_breaks(name: str, row: Row[Any]) -> Iterator[str]:
     if row.stored is None:
         yield f"{name}: event {row.sequence} is gone; the anchor of {row.day} knows it."
     elif row.stored != row.hash:

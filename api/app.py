@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Request, Response
 from starlette.middleware import Middleware
 
-from api import complaints, days, health, lifecycle, policy, sign_in, signals, track
+from api import complaints, days, fixes, health, lifecycle, policy, sign_in, signals, track
 from api.identity import anybody, forgive, known_tokens
 from api.limits import PublicLimits
 from api.middleware import Guard
@@ -44,7 +44,7 @@ Complaints of a public agency, from receipt to root cause.
 
 def create_app(services: Services) -> FastAPI:
     """Return the application, working with these services."""
-    app = _interface([Middleware(Guard, is_https=services.settings.is_https)])
+    app = _interface([Middleware(Guard, is_https=services.settings.is_https, tell=_told)])
     app.state.services = services
     app.state.limits = PublicLimits(services.settings.rate_limit_per_address, services.settings.rate_limit_in_total)
     app.state.known_tokens = known_tokens()
@@ -83,7 +83,7 @@ def _interface(middleware: list[Middleware]) -> FastAPI:
         middleware=middleware,
     )
     app.include_router(health.router)
-    for part in (complaints, track, lifecycle, policy, signals, days):
+    for part in (complaints, track, lifecycle, policy, signals, fixes, days):
         app.include_router(
             part.router,
             prefix=PREFIX,

@@ -38,7 +38,7 @@ _NO_KEY = "Without one, every sending is a new complaint, so that two people who
     "/complaints",
     status_code=HTTPStatus.CREATED,
     response_model=ComplaintTaken,
-    responses=problems(Unprocessable, KeyReused, TooLarge, TooMany, RecordAway),
+    responses=problems(Forbidden, Unprocessable, KeyReused, TooLarge, TooMany, RecordAway),
 )
 async def file(
     filed: ComplaintFiled,

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.identity import SECURE_SESSION_COOKIE, SESSION_COOKIE
-from api.problems import Forbidden, Problem, TooLarge, problem_response
+from api.problems import Forbidden, Problem, TooLarge
 
 BODY_LIMIT_BYTES = 1024 * 1024
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -29,13 +32,16 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _HSTS = "max-age=31536000"
+Tell = Callable[[Request, Problem], Awaitable[Response]]
+"""How a problem is told: to a person as a page, to a program as JSON."""
 
 
 class Guard:
     """Refuses bodies that are too long and requests other sites make in a signed-in person's name."""
 
-    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, is_https: bool, tell: Tell) -> None:
         self._app = app
+        self._tell = tell
         self._headers = SECURITY_HEADERS | ({"Strict-Transport-Security": _HSTS} if is_https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +61,8 @@ class Guard:
 
         headers = Headers(scope=scope)
         if (problem := _too_large(headers) or _from_elsewhere(scope["method"], headers)) is not None:
-            await problem_response(problem)(scope, receive, send_with_headers)
+            response = await self._tell(Request(scope, receive), problem)
+            await response(scope, receive, send_with_headers)
             return
         await self._app(scope, _bounded(receive), send_with_headers)
 

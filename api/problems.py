@@ -193,6 +193,9 @@ def _unavailable(error: Exception) -> Problem:
 
 
 def _http(error: HTTPException) -> Problem:
+    if isinstance(error.__cause__, UnicodeDecodeError):
+        # The body could not even be read as text; FastAPI knows no field for that.
+        return Unprocessable([FieldFault(field="body", sentence="The body is not JSON in UTF-8.")])
     status = HTTPStatus(error.status_code)
     problem = Problem(str(error.detail).rstrip(".") + ".", headers=error.headers)
     problem.status = status

@@ -15,7 +15,9 @@ from starlette.responses import Response
 from api.reads.database import Database
 from api.reads.policies import Policies
 from models.commands import Command
+from models.fixes.commands import FixCommand
 from workflows.complaint import Answer
+from workflows.systemic_fix import FixAnswer
 
 
 class Acts(Protocol):
@@ -23,6 +25,9 @@ class Acts(Protocol):
 
     async def act(self, agency: str, case_id: UUID, command: Command) -> Answer:
         """Have the command done; raises Refused, and Busy when no answer came in time."""
+
+    async def act_on_fix(self, agency: str, fix_id: UUID, command: FixCommand) -> FixAnswer:
+        """Do the same with a systemic fix."""
 
 
 class Conductor(Protocol):

@@ -41,12 +41,23 @@ class SignalView(Shape):
     defer_until: date | None
     decided_by: str | None
     decided_at: datetime | None
+    fix_id: Annotated[UUID | None, Field(description="The fix that deals with it: an open one, else the latest.")]
+
+
+class PrecisionView(Shape):
+    """How many of a family's decided signals were accepted; those put off are not decided."""
+
+    measure: Literal["cause", "intake"]
+    family: str | None
+    accepted: int
+    decided: int
 
 
 class SignalList(Shape):
-    """One page of signals, the newest first."""
+    """One page of signals, the newest first, and how past decisions fell."""
 
     signals: tuple[SignalView, ...]
+    precision: tuple[PrecisionView, ...]
     next_cursor: str | None
 
 
@@ -102,18 +113,33 @@ class SignalDetail(Shape):
 
 
 class DecisionAsked(Shape):
-    """Accept the signal (something is done about it), reject it, or look again later; always with a reason."""
+    """Accept the signal, reject it, or look again later; always with a reason.
+
+    What is accepted is dealt with by a systemic fix: a new one is opened, or the signal is linked to `fix_id`.
+    """
 
     model_config = example(decision="accept", reason="Northgate has lost paper renewals since the move in August.")
 
     decision: Literal["accept", "reject", "defer"]
     reason: Reason
     defer_until: date | None = None
+    fix_id: Annotated[
+        UUID | None, Field(description="With accept: the fix that deals with it already. Left out, a fix is opened.")
+    ] = None
+    fix_title: Annotated[
+        Line | None, Field(description="With accept, for a new fix; left out: what the signal is about.")
+    ] = None
+    fix_owner: Annotated[Word | None, Field(description="With accept, for a new fix; left out: whoever asks.")] = None
 
     @model_validator(mode="after")
-    def _only_deferring_has_a_day(self) -> Self:
+    def _fits_together(self) -> Self:
         if (self.decision == "defer") != (self.defer_until is not None):
             raise ValueError("say until when you defer, and only then give a day")
+        new_fix = self.fix_title is not None or self.fix_owner is not None
+        if self.decision != "accept" and (new_fix or self.fix_id is not None):
+            raise ValueError("name a fix only with accept")
+        if new_fix and self.fix_id is not None:
+            raise ValueError("name the fix that is there, or what a new one is called, not both")
         return self
 
 
@@ -288,3 +314,6 @@ class ReadyView(Shape):
     temporal: bool
     takes_complaints: bool
     takes_actions: bool
+    wrong_master_key: Annotated[
+        int, Field(description="How many cases cannot be opened, for the installation's master key is another one.")
+    ]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Annotated
@@ -10,11 +11,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query
 
-from api.acting import key_for
 from api.actions import Busy
+from api.deciding import decide_on
 from api.identity import Given, who
 from api.problems import Forbidden, NotFound, NotSignedIn, Unprocessable, problems
 from api.reads.database import RecordAway
+from api.reads.fixes import FixOfSignal, fixes_of_signals, precision_by_family
 from api.reads.paging import DEFAULT_LIMIT, LONGEST_PAGE
 from api.reads.people import Staff
 from api.reads.signals import SignalRow, cases_behind, decisions_of, signal_by_id, signals, weeks_of
@@ -23,6 +25,7 @@ from api.shapes import FieldFault, IdempotencyKey
 from api.shapes_registers import (
     DecisionAsked,
     DecisionView,
+    PrecisionView,
     RunAsked,
     RunStarted,
     SignalCaseView,
@@ -32,8 +35,7 @@ from api.shapes_registers import (
     SignalWeekView,
 )
 from api.writes.audit import Looked, note_read
-from api.writes.registers import Decided, decide_signal
-from models.refusals import KeyReused
+from models.refusals import KeyReused, Refused
 from models.terms import Role
 
 ANALYSTS = (Role.ANALYST, Role.SUPERVISOR)
@@ -55,8 +57,14 @@ async def list_signals(
     today = await _today(services, staff)
     async with services.database.of(staff.agency) as connection:
         page = await signals(connection, only_undecided=undecided, today=today, cursor=cursor, limit=limit)
+        dealt_with = await fixes_of_signals(connection, [row.id for row in page.rows])
+        precision = await precision_by_family(connection)
         await note_read(connection, staff.agency, staff.actor, Looked.SIGNAL, asked={"only_undecided": undecided})
-    return SignalList(signals=tuple(signal_view(row, today) for row in page.rows), next_cursor=page.next_cursor)
+    return SignalList(
+        signals=tuple(signal_view(row, today, dealt_with) for row in page.rows),
+        precision=tuple(PrecisionView.model_validate(each, from_attributes=True) for each in precision),
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.post("/runs", status_code=HTTPStatus.ACCEPTED, responses=problems(NotSignedIn, Forbidden, Unprocessable, Busy))
@@ -86,10 +94,11 @@ async def show(
             raise NotFound("There is no such signal.")
         behind = await cases_behind(connection, row, policy.taxonomy, cursor=cursor, limit=limit)
         weeks, decisions = await weeks_of(connection, signal_id), await decisions_of(connection, signal_id)
+        dealt_with = await fixes_of_signals(connection, [signal_id])
         asked = {"signal": str(signal_id)}
         await note_read(connection, staff.agency, staff.actor, Looked.SIGNAL, asked=asked)
     return SignalDetail(
-        signal=signal_view(row, today),
+        signal=signal_view(row, today, dealt_with),
         weeks=tuple(SignalWeekView.model_validate(week, from_attributes=True) for week in weeks),
         decisions=tuple(DecisionView.model_validate(made, from_attributes=True) for made in decisions),
         cases=tuple(SignalCaseView.model_validate(case, from_attributes=True) for case in behind.rows),
@@ -100,7 +109,7 @@ async def show(
 @router.post(
     "/{signal_id}/decisions",
     status_code=HTTPStatus.CREATED,
-    responses=problems(NotSignedIn, Forbidden, NotFound, Unprocessable, KeyReused, RecordAway),
+    responses=problems(NotSignedIn, Forbidden, NotFound, Unprocessable, KeyReused, Refused, Busy, RecordAway),
 )
 async def decide(
     signal_id: UUID,
@@ -109,42 +118,25 @@ async def decide(
     staff: Annotated[Staff, Depends(who(Role.SUPERVISOR))],
     idempotency_key: Annotated[IdempotencyKey, Header()],
 ) -> SignalView:
-    """Decide on a signal: accept, reject or defer, with the reason; the last decision stands, all are kept."""
+    """Decide on a signal: accept, reject or defer, with the reason; the last decision stands, all are kept.
+
+    What is accepted is dealt with by a fix, opened or found in this request.
+    """
     today = await _today(services, staff)
     await decide_on(services, staff, signal_id, asked, key=idempotency_key)
     async with services.database.of(staff.agency) as connection:
         row = await signal_by_id(connection, signal_id)
+        dealt_with = await fixes_of_signals(connection, [signal_id])
     if row is None:
         raise NotFound("There is no such signal.")
-    return signal_view(row, today)
+    return signal_view(row, today, dealt_with)
 
 
-async def decide_on(services: Services, staff: Staff, signal_id: UUID, asked: DecisionAsked, *, key: str) -> None:
-    """Write a decision, once per key; raises NotFound, Unprocessable or KeyReused."""
-    if asked.defer_until is not None and asked.defer_until <= await _today(services, staff):
-        raise Unprocessable([FieldFault(field="defer_until", sentence="'defer_until': name a day to come.")])
-    async with services.database.of(staff.agency) as connection:
-        if await signal_by_id(connection, signal_id) is None:
-            raise NotFound("There is no such signal.")
-        await decide_signal(
-            connection,
-            Decided(
-                agency=staff.agency,
-                signal_id=signal_id,
-                decision=asked.decision,
-                reason=asked.reason,
-                defer_until=asked.defer_until,
-                decided_by=staff.name,
-                decided_at=services.clock(),
-                key=key_for(staff.actor, key),
-            ),
-        )
-
-
-def signal_view(row: SignalRow, today: date) -> SignalView:
-    """Return a signal as it is shown."""
-    told = {name: getattr(row, name) for name in SignalView.model_fields if name != "is_undecided"}
-    return SignalView(**told, is_undecided=row.is_undecided(today))
+def signal_view(row: SignalRow, today: date, dealt_with: Mapping[UUID, FixOfSignal]) -> SignalView:
+    """Return a signal as it is shown, with the fix that deals with it."""
+    told = {name: getattr(row, name) for name in SignalView.model_fields if name not in {"is_undecided", "fix_id"}}
+    fix = dealt_with.get(row.id)
+    return SignalView(**told, is_undecided=row.is_undecided(today), fix_id=fix.fix_id if fix else None)
 
 
 async def _today(services: Services, staff: Staff) -> date:

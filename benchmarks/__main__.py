@@ -8,7 +8,18 @@ import sys
 
 from run.settings import PROJECT_FOLDER
 
-ALL = ("intake", "lives", "queues", "first_page", "imports", "detection", "disproportionality", "multiplicity", "effect", "text")
+ALL = (
+    "intake",
+    "lives",
+    "queues",
+    "first_page",
+    "imports",
+    "detection",
+    "disproportionality",
+    "multiplicity",
+    "effect",
+    "text",
+)
 DATA_ABSENT = 2
 """The exit code of a benchmark whose reference data are not on this machine; it has said so."""
 

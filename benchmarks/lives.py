@@ -21,9 +21,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.case_records import DatabaseCaseRecords
-from activities.policies import Policies
-from activities.root_causes import DatabaseRootCauses
 from api.writes.receipts import accept
 from benchmarks.bare import BareWorkflow, nothing
 from benchmarks.instructions import Uncountable, counting
@@ -34,8 +31,8 @@ from models.references import uuid7_at
 from models.terms import Action, State
 from run.codec import CaseKeys, data_converter
 from run.migrate import migrate
-from run.settings import API_ROLE, WORKER_ROLE
-from run.worker import CACHED_WORKFLOWS, TASKS_AT_ONCE, Work, sandbox, temporal_worker
+from run.settings import API_ROLE, WORKER_ROLE, Settings
+from run.worker import CACHED_WORKFLOWS, TASKS_AT_ONCE, sandbox, temporal_worker, work_with
 from tests.given import POLICY_FOLDER, a_case_at, a_command, a_policy
 from tests.servers import PostgresServer, TemporalServer, embedded_postgres, temporal_dev_server
 from workflows.complaint import ComplaintWorkflow
@@ -175,12 +172,7 @@ async def events_of_a_life(scene: Scene) -> int:
 
 async def run(scene: Scene) -> None:
     """Measure and print."""
-    work = Work(
-        records=DatabaseCaseRecords(
-            scene.worker_engine, Policies(), mail_domain="example.gov", clock=lambda: datetime.now(UTC)
-        ),
-        root_causes=DatabaseRootCauses(scene.worker_engine, Policies()),
-    )
+    work = work_with(scene.worker_engine, Settings())
     bare = Worker(
         scene.client,
         task_queue=scene.task_queue + "-bare",

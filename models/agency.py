@@ -19,12 +19,22 @@ Names = dict[Language, Line]
 """The same words in every language of the agency."""
 
 
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=200)]
+
+
 class Contact(Message):
     """How the complaints office is reached."""
 
     phone: Line
-    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=200)]
+    email: Email
     post: Line
+
+
+class Executive(Message):
+    """Who answers for it that recurring problems are put right."""
+
+    title: Line
+    email: Email
 
 
 class Greeting(Message):
@@ -76,6 +86,8 @@ class Agency(Message):
     languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=20)]
     """The first is the language of staff, and of everybody who has not said another."""
     contact: Contact
+    accountable_executive: Executive | None = None
+    """None in versions of a policy from before there was one; today's names somebody."""
     greeting: dict[Language, Greeting]
     notice: dict[Language, Paragraph]
     """The legal notice under every published standard and every answer."""

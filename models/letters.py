@@ -35,13 +35,20 @@ class LetterKind(StrEnum):
     DUPLICATE = "duplicate"
     DEADLINE_WARNING = "deadline_warning"
     ESCALATION = "escalation"
+    AFFECTED = "affected"
+    """To everybody whom a failure affected: what was found, what is done about it, what they get."""
+    SIGNAL_OVERDUE = "signal_overdue"
+    FIX_ALERT = "fix_alert"
 
     @property
     def is_for_staff(self) -> bool:
         """Whether only staff read it, so that it stands in the agency's first language alone."""
-        return self in {LetterKind.DEADLINE_WARNING, LetterKind.ESCALATION}
+        return self in _FOR_STAFF
 
 
+_FOR_STAFF = frozenset(
+    {LetterKind.DEADLINE_WARNING, LetterKind.ESCALATION, LetterKind.SIGNAL_OVERDUE, LetterKind.FIX_ALERT}
+)
 _CONTACT = {"contact_name", "contact_phone"}
 _CASE = {"reference", "track_url"}
 MUST_SAY: Final[Mapping[LetterKind, frozenset[str]]] = {
@@ -58,6 +65,9 @@ MUST_SAY: Final[Mapping[LetterKind, frozenset[str]]] = {
     LetterKind.DUPLICATE: frozenset({*_CASE, *_CONTACT, "other_reference"}),
     LetterKind.DEADLINE_WARNING: frozenset({"reference", "clock", "due_by", "case_url"}),
     LetterKind.ESCALATION: frozenset({"reference", "clock", "due_by", "owner_name", "case_url"}),
+    LetterKind.AFFECTED: frozenset({*_CONTACT, "words", "remedy"}),
+    LetterKind.SIGNAL_OVERDUE: frozenset({"executive_title", "signal", "due_by", "signal_url"}),
+    LetterKind.FIX_ALERT: frozenset({"executive_title", "fix", "finding", "owner_name", "fix_url"}),
 }
 ALWAYS_THERE: Final = frozenset({"greeting", "agency_name", "agency_phone", "agency_email", "received_on"})
 """What any letter may also say; whoever fills in a letter always gives these."""

@@ -39,6 +39,8 @@ def check_agency(source: TomlSource, agency: Agency, faults: Faults) -> None:
         faults.add(source.name, source.line_of("languages"), "A language is named twice.")
     if sum(office.is_central for office in agency.offices) != 1:
         faults.add(source.name, source.line_of("offices"), "Exactly one office is the central one.")
+    if agency.accountable_executive is None:
+        faults.add(source.name, 1, "`accountable_executive` is missing: who answers for putting things right?")
     for place, service in enumerate(agency.services):
         check_languages(source, ("services", place, "name"), service.name, agency, faults)
         check_languages(source, ("services", place, "covers"), service.covers, agency, faults)

@@ -21,6 +21,8 @@ _GROUP_LENGTH = 4
 _CHARACTERS = _GROUPS * _GROUP_LENGTH
 _REFERENCE = re.compile(r"^([A-Z][A-Z0-9]{1,7})-([0-9A-Z]{4})-([0-9A-Z]{4})-([0-9A-Z]{4})$")
 WORKFLOW_ID_PREFIX = "complaint/"
+FIX_WORKFLOW_ID_PREFIX = "fix/"
+AFFECTED_WORKFLOW_ID_PREFIX = "affected/"
 
 
 def uuid7_at(moment_at: datetime, randomness: bytes | None = None) -> UUID:
@@ -41,6 +43,16 @@ def moment_of(case_id: UUID) -> datetime:
 def workflow_id_for(case_id: UUID) -> str:
     """Return the id of the case's workflow; it holds nothing personal."""
     return f"{WORKFLOW_ID_PREFIX}{case_id}"
+
+
+def fix_workflow_id_for(fix_id: UUID) -> str:
+    """Return the id of a systemic fix's workflow."""
+    return f"{FIX_WORKFLOW_ID_PREFIX}{fix_id}"
+
+
+def affected_workflow_id_for(list_id: UUID) -> str:
+    """Return the id of the workflow that helps the people on a list."""
+    return f"{AFFECTED_WORKFLOW_ID_PREFIX}{list_id}"
 
 
 def case_id_of(workflow_id: str) -> UUID | None:

@@ -29,6 +29,8 @@ class SurveillanceSettings(Message):
     least_history_weeks: Weeks
     decide_within_working_days: Annotated[int, Field(ge=1, le=366)]
     defer_at_most_working_days: Annotated[int, Field(ge=1, le=366)]
+    watch_weeks: Weeks = 52
+    """How long a change that was found to work is watched for a relapse."""
     run_weekday: NamedWeekday
     run_hour: Annotated[int, Field(ge=0, le=23)]
 

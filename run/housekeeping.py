@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Housekeeping: what a worker does beside its workflows.
 
-Letters leave, lost cases are found, counts are folded, days anchored. Every worker runs all of
+Letters leave, executives are told, lost cases are found, counts are folded, days anchored. Every worker runs all of
 it; queues, row locks and advisory locks see to it that several of them do nothing twice.
 """
 
@@ -18,12 +18,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
+from activities.alerting import Alerts
 from activities.anchoring import anchor_missed_days
 from activities.correspondence import Correspondence
 from activities.database import agencies
 from activities.folding import fold_deltas
 from activities.letter_values import Links
-from activities.mail import mailer_for
+from activities.mail import Mailer, mailer_for
 from activities.policies import Policies
 from activities.sweeping import Sweep
 from run.composition import Secrets, now
@@ -35,6 +36,7 @@ MAIL_FOLDER = "mail"
 LETTERS_EVERY = timedelta(seconds=5)
 """How long letters wait when nobody wakes their loop; NOTIFY wakes it at once."""
 FOLD_EVERY = timedelta(seconds=20)
+ALERT_EVERY = timedelta(minutes=10)
 ANCHOR_EVERY = timedelta(minutes=10)
 SWEEP_EVERY = timedelta(hours=1)
 AGAIN_AFTER = timedelta(seconds=15)
@@ -51,10 +53,18 @@ def loops(
     post = Correspondence(
         engine,
         Policies(),
-        mailer_for(settings.smtp_url, settings.home / MAIL_FOLDER),
+        mailer_of(settings),
         mail_from=settings.mail_from,
         links=Links(settings.public_url),
         secrets_key=secrets.complainant_secrets,
+        clock=now,
+    )
+    alerts = Alerts(
+        engine,
+        Policies(),
+        mailer_of(settings),
+        mail_from=settings.mail_from,
+        links=Links(settings.public_url),
         clock=now,
     )
     sweep = Sweep(engine, client, wrapping_key=secrets.case_keys, clock=now)
@@ -64,6 +74,9 @@ def loops(
         while await post.send_some():
             pass
 
+    async def tell_executives() -> None:
+        await alerts.tell_all()
+
     async def sweep_once() -> None:
         async with only_one(engine, _SWEEPING) as is_our_turn:
             if is_our_turn:
@@ -71,10 +84,16 @@ def loops(
 
     return [
         repeated("sending letters", send_letters, LETTERS_EVERY, wake_outbox),
+        repeated("telling executives", tell_executives, ALERT_EVERY),
         repeated("sweeping", sweep_once, SWEEP_EVERY),
         repeated("folding counts", lambda: fold_all(engine), FOLD_EVERY),
         repeated("anchoring", lambda: anchor_all(engine), ANCHOR_EVERY),
     ]
+
+
+def mailer_of(settings: Settings) -> Mailer:
+    """Return how letters leave with these settings."""
+    return mailer_for(settings.smtp_url, settings.home / MAIL_FOLDER)
 
 
 async def fold_all(engine: AsyncEngine) -> None:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, update
+from sqlalchemy import Row, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -17,16 +18,27 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.database import agencies, transaction
 from activities.policies import Policies
 from activities.rebuilding import Rebuilt, rebuild_agency
+from activities.rebuilding_fixes import FixesRebuilt, rebuild_fixes
+from activities.running import workflow_runs
 from activities.sweeping import KEY_IS_GONE, WORKFLOW_FAULTS, end_workflow, is_running, open_cases
-from models.references import workflow_id_for
+from models.case import Case
+from models.fixes.fix import Fix
+from models.references import fix_workflow_id_for, workflow_id_for
 from models.tables.cases import fault
 from run.composition import case_keys, engine_for, now, secrets_of, temporal_client
 from run.settings import Settings
 from workflows.complaint import ComplaintWorkflow
-from workflows.starting import start_case
+from workflows.starting import start_case, start_fix
+from workflows.systemic_fix import SystemicFixWorkflow
 
 CONNECTIONS = 4
 ANSWER_WITHIN = timedelta(seconds=10)
+_OPEN_FIXES = text("""
+    SELECT f.fix_id, f.sequence,
+           EXISTS (SELECT FROM fault x WHERE x.agency = f.agency AND x.case_id = f.fix_id
+                   AND x.cleared_at IS NULL AND x.kind = ANY (:faults)) AS is_marked
+    FROM fix_file f WHERE f.agency = :agency AND f.is_open ORDER BY f.fix_id
+""")
 
 
 @dataclass(slots=True)
@@ -64,10 +76,13 @@ async def rebuild_record(
         for slug in slugs:
             for sentence in sentences_of(await rebuild_agency(engine, Policies(), slug, clock=now, on_cases=on_cases)):
                 say(sentence)
+            for sentence in fix_sentences_of(slug, await rebuild_fixes(engine, slug)):
+                say(sentence)
         if workflows:
             client = await temporal_client(settings, case_keys(engine, secrets_of(settings)))
             for slug in slugs:
                 say(sentence_of(await rebuild_workflows(engine, client, slug, task_queue=settings.task_queue)))
+                say(await restart_fixes(engine, client, slug, task_queue=settings.task_queue))
     finally:
         await engine.dispose()
     if not slugs:
@@ -81,6 +96,35 @@ async def rebuild_workflows(engine: AsyncEngine, client: Client, agency: str, *,
         for case in cases:
             await _see_to(engine, client, case, restarted, task_queue)
     return restarted
+
+
+async def restart_fixes(engine: AsyncEngine, client: Client, agency: str, *, task_queue: str) -> str:
+    """See to it that every open fix has a workflow that knows all the record knows; return what there is to say."""
+    counts = Counter[str]()
+    async with transaction(engine, agency) as connection:
+        fixes = (await connection.execute(_OPEN_FIXES, {"agency": agency, "faults": list(WORKFLOW_FAULTS)})).all()
+    for fix in fixes:
+        workflow_id = fix_workflow_id_for(fix.fix_id)
+        if not await workflow_runs(client, workflow_id):
+            await start_fix(client, agency, fix.fix_id, task_queue=task_queue)
+            counts["started"] += 1
+            continue
+        handle = client.get_workflow_handle_for(SystemicFixWorkflow.run, workflow_id)
+        asking = handle.query(SystemicFixWorkflow.current, rpc_timeout=ANSWER_WITHIN)
+        is_current = await _has_come_to(asking, fix.sequence)
+        if is_current is not False and not fix.is_marked:
+            counts["running" if is_current else "silent"] += 1
+            continue
+        await handle.terminate(reason="rebuilt from the record")
+        await start_fix(client, agency, fix.fix_id, task_queue=task_queue)
+        counts["replaced"] += 1
+        if fix.is_marked:
+            await _clear_faults(engine, agency, fix.fix_id)
+    silent = f" {counts['silent']} did not answer; is a worker running?" if counts["silent"] else ""
+    return (
+        f"{agency}: workflows of open fixes: {counts['running']} up to date, {counts['started']} started, "
+        f"{counts['replaced']} ended and started again.{silent}"
+    )
 
 
 async def _see_to(engine: AsyncEngine, client: Client, case: Row[Any], restarted: Restarted, task_queue: str) -> None:
@@ -110,8 +154,13 @@ async def _see_to(engine: AsyncEngine, client: Client, case: Row[Any], restarted
 async def _is_current(client: Client, case_id: UUID, sequence: int) -> bool | None:
     """Return whether the workflow knows the record's last event; None if nobody answers for it."""
     handle = client.get_workflow_handle_for(ComplaintWorkflow.run, workflow_id_for(case_id))
+    return await _has_come_to(handle.query(ComplaintWorkflow.current, rpc_timeout=ANSWER_WITHIN), sequence)
+
+
+async def _has_come_to(asking: Awaitable[Case | Fix | None], sequence: int) -> bool | None:
+    """Return whether what the workflow answers is the record's last event or later; None if nobody answers."""
     try:
-        case = await handle.query(ComplaintWorkflow.current, rpc_timeout=ANSWER_WITHIN)
+        known = await asking
     except WorkflowQueryFailedError:
         return False
     except RPCError as problem:
@@ -120,7 +169,7 @@ async def _is_current(client: Client, case_id: UUID, sequence: int) -> bool | No
         if problem.status in {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.UNAVAILABLE}:
             return None
         raise
-    return case is None or case.sequence >= sequence  # None: it is just loading what the record knows
+    return known is None or known.sequence >= sequence  # None: it is just loading what the record knows
 
 
 async def _clear_faults(engine: AsyncEngine, agency: str, case_id: UUID) -> None:
@@ -136,6 +185,13 @@ def sentences_of(rebuilt: Rebuilt) -> Iterator[str]:
         f"rows of {rebuilt.rows_repaired}, counts of {rebuilt.counts_corrected}, words of {rebuilt.words_repaired}."
     )
     yield from (f"{rebuilt.agency}: {sentence}" for sentence in rebuilt.unreadable)
+
+
+def fix_sentences_of(agency: str, rebuilt: FixesRebuilt) -> Iterator[str]:
+    """Yield what there is to say of the fixes' rebuilt read model."""
+    if rebuilt.fixes:
+        yield f"{agency}: {rebuilt.fixes} systemic fixes told again; put right: rows of {rebuilt.repaired}."
+    yield from (f"{agency}: {sentence}" for sentence in rebuilt.unreadable)
 
 
 def sentence_of(restarted: Restarted) -> str:

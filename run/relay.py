@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The relay: takes pending receipts and starts their workflows, never more than so many at once, yielding to intake."""
+"""The relays: take what is pending and start its workflows, never more than so many at once.
+
+That of receipts yields to intake; fixes and lists of affected people are few and come one after another.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
 
 import psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -21,6 +26,8 @@ from workflows.starting import start_case
 
 LOOK_EVERY = timedelta(seconds=1)
 """How long the relay sleeps when nobody wakes it; NOTIFY wakes it at once."""
+QUIET_LOOK_EVERY = timedelta(seconds=5)
+QUIET_AT_A_TIME = 10
 RETRY_AFTER = timedelta(seconds=5)
 RUSH_PER_SECOND = 40
 """With more receipts than this coming in, intake needs the machine: the relay goes on with one at a time."""
@@ -88,6 +95,57 @@ class Relay:
             _log.warning("case %s is not started yet (%s)", item.id, type(problem).__name__)
             return False
         return True
+
+
+class StartOf(Protocol):
+    """One way to begin (workflows/starting.py)."""
+
+    async def __call__(self, client: Client, agency: str, id_: UUID, /, *, task_queue: str) -> object:
+        """Start the workflow of what has the id, or find the one that runs."""
+
+
+class QuietRelay:
+    """Starts the workflows of a queue in which little comes: fixes, lists of affected people."""
+
+    def __init__(
+        self,
+        client: Client,
+        queue: PendingQueue,
+        start: StartOf,
+        *,
+        task_queue: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._queue = queue
+        self._start = start
+        self._task_queue = task_queue
+        self._clock = clock
+
+    async def run(self, wake: asyncio.Event) -> None:
+        """Relay until cancelled."""
+        while True:
+            wake.clear()
+            try:
+                while await self.relay_some():
+                    pass
+            except OUT_OF_REACH as problem:
+                _log.warning("a relay is out of reach (%s) and will try again", type(problem).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), QUIET_LOOK_EVERY.total_seconds())
+
+    async def relay_some(self) -> int:
+        """Start some pending workflows; return how many were started."""
+        started = 0
+        for item in await self._queue.claim(QUIET_AT_A_TIME, self._clock()):
+            try:
+                await self._start(self._client, item.agency, item.id, task_queue=self._task_queue)
+            except OUT_OF_REACH:
+                await self._queue.put_back([item.id], self._clock() + RETRY_AFTER)
+                raise
+            await self._queue.strike([item.id])
+            started += 1
+        return started
 
 
 async def notifications(dsn: str, channels: dict[str, asyncio.Event]) -> None:

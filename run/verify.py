@@ -46,7 +46,8 @@ def sentences_of(verdict: Verdict) -> Iterator[str]:
     """Yield what there is to say of an agency's record."""
     yield (
         f"{verdict.agency}: {verdict.receipts} receipts = {verdict.cases} cases + {verdict.waiting} not opened yet; "
-        f"{verdict.events} events, {verdict.texts} texts ({verdict.removed_texts} removed), {verdict.anchors} anchors."
+        f"{verdict.events} events, {verdict.texts} texts ({verdict.removed_texts} removed), {verdict.fixes} fixes, "
+        f"{verdict.anchors} anchors."
     )
     if verdict.holds:
         yield f"{verdict.agency}: every chain, anchor and total holds."

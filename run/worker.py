@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The worker: runs workflows and activities, relays receipts, sends letters, keeps house."""
+"""The worker: runs workflows and activities, relays receipts and fixes, sends letters, keeps house."""
 
 from __future__ import annotations
 
@@ -17,17 +17,23 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.affected import DatabaseAffected
 from activities.case_records import DatabaseCaseRecords
+from activities.fix_records import DatabaseFixRecords
+from activities.pending import PendingQueue
 from activities.policies import Policies
 from activities.root_causes import DatabaseRootCauses
 from activities.sweeping import KEY_IS_GONE, end_workflow
 from run import housekeeping
 from run.composition import case_keys, engine_for, now, secrets_of, temporal_client
-from run.relay import Relay, notifications
+from run.relay import QuietRelay, Relay, notifications
 from run.schedules import keep_schedules
 from run.settings import Settings, libpq_url
 from workflows.complaint import ComplaintWorkflow
+from workflows.help_affected import HelpAffectedWorkflow
 from workflows.root_cause import RootCauseWorkflow
+from workflows.starting import start_fix, start_help
+from workflows.systemic_fix import SystemicFixWorkflow
 
 CONNECTIONS = 40
 CACHED_WORKFLOWS = 2_000
@@ -51,6 +57,8 @@ class Work:
 
     records: DatabaseCaseRecords
     root_causes: DatabaseRootCauses
+    fixes: DatabaseFixRecords
+    affected: DatabaseAffected
 
 
 def work_with(engine: AsyncEngine, settings: Settings) -> Work:
@@ -60,6 +68,10 @@ def work_with(engine: AsyncEngine, settings: Settings) -> Work:
     return Work(
         records=DatabaseCaseRecords(engine, policies, mail_domain=domain, clock=now),
         root_causes=DatabaseRootCauses(engine, policies),
+        fixes=DatabaseFixRecords(engine, policies),
+        affected=DatabaseAffected(
+            engine, policies, housekeeping.mailer_of(settings), mail_from=settings.mail_from, clock=now
+        ),
     )
 
 
@@ -68,8 +80,17 @@ def temporal_worker(client: Client, work: Work, task_queue: str) -> Worker:
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[ComplaintWorkflow, RootCauseWorkflow],
-        activities=[work.records.load, work.records.record, work.root_causes.flag_recurring_failures],
+        workflows=[ComplaintWorkflow, RootCauseWorkflow, SystemicFixWorkflow, HelpAffectedWorkflow],
+        activities=[
+            work.records.load,
+            work.records.record,
+            work.root_causes.flag_recurring_failures,
+            work.fixes.load_fix,
+            work.fixes.record_fix,
+            work.fixes.look_at_effect,
+            work.affected.draw_list,
+            work.affected.help_some,
+        ],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_workflow_tasks=TASKS_AT_ONCE,
@@ -88,7 +109,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         await engine.dispose()
         return
     keys.on_destroyed = lambda case_id: end_unreadable(client, case_id)
-    wake = {"receipt": asyncio.Event(), "outbox": asyncio.Event()}
+    wake = {channel: asyncio.Event() for channel in ("receipt", "outbox", "fix", "affected")}
     relay = Relay(
         client,
         engine,
@@ -96,8 +117,13 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         in_flight=settings.relay_in_flight,
         clock=now,
     )
+    task_queue = settings.task_queue
+    fixes = QuietRelay(client, PendingQueue(engine, "fix_pending"), start_fix, task_queue=task_queue, clock=now)
+    lists = QuietRelay(client, PendingQueue(engine, "affected_pending"), start_help, task_queue=task_queue, clock=now)
     loops = [
         relay.run(wake["receipt"]),
+        fixes.run(wake["fix"]),
+        lists.run(wake["affected"]),
         notifications(libpq_url(settings.worker_database_url), wake),
         housekeeping.repeated("keeping schedules", lambda: keep_schedules(client, engine, settings), SCHEDULES_EVERY),
         *housekeeping.loops(engine, client, settings, secrets, wake["outbox"]),

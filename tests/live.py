@@ -14,8 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.testing import TimeSkipper
 
+from activities.affected import DatabaseAffected
 from activities.database import transaction
+from activities.fix_records import DatabaseFixRecords
 from activities.interface import CaseAddress
+from activities.mail import Mail, Mailer, NotDeliveredYet
 from activities.policies import Policies
 from activities.root_causes import DatabaseRootCauses
 from models import refusals
@@ -117,9 +120,28 @@ class Desk:
         return self.client.get_workflow_handle_for(ComplaintWorkflow.run, workflow_id_for(case_id))
 
 
-def work_of(engine: AsyncEngine) -> Work:
+class NobodysMailer:
+    """A mailer for tests in which nobody is written to."""
+
+    async def send(self, mail: Mail) -> None:
+        """Refuse for now."""
+        raise NotDeliveredYet("this test has no mail server")
+
+
+def work_of(engine: AsyncEngine, mailer: Mailer | None = None) -> Work:
     """Return what a worker registers, on this database."""
-    return Work(records=records_of(engine), root_causes=DatabaseRootCauses(engine, Policies()))
+    return Work(
+        records=records_of(engine),
+        root_causes=DatabaseRootCauses(engine, Policies()),
+        fixes=DatabaseFixRecords(engine, Policies()),
+        affected=DatabaseAffected(
+            engine,
+            Policies(),
+            mailer or NobodysMailer(),
+            mail_from="complaints@riverbend.example",
+            clock=lambda: datetime.now(UTC),
+        ),
+    )
 
 
 def keys_for(engine: AsyncEngine) -> CaseKeys:

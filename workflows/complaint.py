@@ -12,7 +12,6 @@ Its past is an API: read docs/how-to/change-a-workflow.md before adding, removin
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
@@ -25,10 +24,11 @@ with workflow.unsafe.imports_passed_through():
     from models.commands import SYSTEM, Command, SendReceipt
     from models.events import Event
     from models.messages import Message
-    from models.refusals import KeyReused, Refused
-    from models.story import apply, fold
+    from models.refusals import Refused
+    from models.story import apply
     from models.terms import State
     from workflows.options import LISTENS_AT_LEAST, RECORD_WITHIN, UNTIL_RECORDED
+    from workflows.ordered_writer import OrderedWriter
 
 RECEIPT_KEY = "send-receipt"
 
@@ -41,14 +41,6 @@ class Answer(Message):
     at: datetime
 
 
-@dataclass(slots=True)
-class Pending:
-    """A command that is decided and applied, and not recorded yet."""
-
-    command: Command
-    event: Event
-
-
 @workflow.defn(name=WORKFLOW_TYPE_COMPLAINT, failure_exception_types=[Refused])
 class ComplaintWorkflow:
     """A complaint's life."""
@@ -57,13 +49,7 @@ class ComplaintWorkflow:
     def __init__(self, address: CaseAddress) -> None:
         self.address = address
         self.loaded: Loaded | None = None
-        self.recorded: Case | None = None
-        """The case as the record has it."""
-        self.case: Case | None = None
-        """The same with what is pending applied."""
-        self.pending: list[Pending] = []
-        self.answers: dict[str, Answer | Refused] = {}
-        self.asked: dict[str, bytes] = {}
+        self.writer: OrderedWriter[Case, Command, Event] = OrderedWriter(lifecycle.decide, apply)
         self.is_to_catch_up = False
         self.alarm: asyncio.Task[None] | None = None
         self.alarm_at = datetime.max.replace(tzinfo=UTC)
@@ -73,7 +59,7 @@ class ComplaintWorkflow:
         """Live the complaint's life."""
         await self.load()
         while not (self.is_over() and await self.is_quiet()):
-            if self.pending:
+            if self.writer.pending:
                 await self.record_pending()
             elif self.is_to_catch_up:
                 await self.adopt_the_record()
@@ -86,24 +72,17 @@ class ComplaintWorkflow:
     @workflow.update
     async def act(self, command: Command) -> Answer:
         """Do what the command asks; answer when it is recorded, or refuse with the sentence why not."""
-        if self.case is None:
-            await workflow.wait_condition(lambda: self.case is not None)
-        if command.key not in self.asked:
-            self.decide_and_apply(command)
-        await workflow.wait_condition(lambda: command.key in self.answers)
-        answer = self.answers[command.key]
-        if isinstance(answer, Refused):
-            raise answer
-        return answer
+        if self.writer.current is None:
+            await workflow.wait_condition(lambda: self.writer.current is not None)
+        self.writer.ask(command)
+        await workflow.wait_condition(lambda: command.key in self.writer.answers)
+        event = self.writer.answer_to(command)
+        return Answer(sequence=event.sequence, state=event.target, at=event.at)
 
     @act.validator
     def check_act(self, command: Command) -> None:
         """Refuse what the lifecycle refuses, without a trace in history."""
-        if (asked := self.asked.get(command.key)) is not None:
-            if asked != command.request_hash:
-                raise KeyReused("This key was used for another request; send a new key with a new request.")
-        elif self.case is not None:
-            lifecycle.decide(self.case, command, workflow.now())
+        self.writer.check(command)
 
     @workflow.update
     async def catch_up(self) -> int:
@@ -119,13 +98,12 @@ class ComplaintWorkflow:
     @workflow.query
     def current(self) -> Case | None:
         """Return the case as the workflow has it; for support, pages read the record."""
-        return self.case
+        return self.writer.current
 
     @property
     def the_case(self) -> Case:
         """The case, once loaded."""
-        assert self.case is not None
-        return self.case
+        return self.writer.state
 
     @property
     def rules(self) -> Rules:
@@ -138,37 +116,25 @@ class ComplaintWorkflow:
         self.loaded = await workflow.execute_local_activity_method(
             CaseRecords.load, self.address, start_to_close_timeout=RECORD_WITHIN, retry_policy=UNTIL_RECORDED
         )
-        self.recorded = self.case = self.loaded.case
+        self.writer.begin(self.loaded.case)
         if self.loaded.opening is not None:
-            self.decide_and_apply(self.loaded.opening)
+            self.writer.ask(self.loaded.opening)
         if self.the_case.state is State.RECEIVED:
-            self.decide_and_apply(SendReceipt(actor=SYSTEM, key=RECEIPT_KEY))
+            self.writer.ask(SendReceipt(actor=SYSTEM, key=RECEIPT_KEY))
 
     async def adopt_the_record(self) -> None:
         """Go on from what the record holds; what somebody has asked for meanwhile is recorded first."""
         loaded = await workflow.execute_local_activity_method(
             CaseRecords.load, self.address, start_to_close_timeout=RECORD_WITHIN, retry_policy=UNTIL_RECORDED
         )
-        if not self.pending:
+        if not self.writer.pending:
             self.loaded = loaded
-            self.recorded = self.case = loaded.case
+            self.writer.begin(loaded.case)
             self.is_to_catch_up = False
-
-    def decide_and_apply(self, command: Command) -> None:
-        """Decide and apply with no await between: that is the only lock."""
-        event = lifecycle.decide(self.the_case, command, self.now())
-        self.case = apply(self.the_case, event)
-        self.asked[command.key] = command.request_hash
-        self.pending.append(Pending(command, event))
-
-    def now(self) -> datetime:
-        """Return the workflow's time, never earlier than the story so far."""
-        last_at = self.the_case.last_event_at
-        return workflow.now() if last_at is None else max(workflow.now(), last_at)
 
     async def record_pending(self) -> None:
         """Write what is pending, in order; adopt what the record holds instead."""
-        batch = tuple(pending.event for pending in self.pending)
+        batch = self.writer.batch
         recorded = await workflow.execute_local_activity_method(
             CaseRecords.record,
             Batch(agency=self.address.agency, case_id=self.address.case_id, events=batch),
@@ -176,35 +142,17 @@ class ComplaintWorkflow:
             retry_policy=UNTIL_RECORDED,
         )
         if recorded.was_appended:
-            self.settle(batch)
+            self.writer.settle(batch)
         else:
-            self.settle(recorded.held, earlier=recorded.earlier)
-            self.decide_anew()
-
-    def settle(self, events: tuple[Event, ...], *, earlier: tuple[Event, ...] = ()) -> None:
-        """Take these events as recorded and answer their commands."""
-        assert self.recorded is not None
-        self.recorded = fold(self.recorded, events)
-        for event in (*earlier, *events):
-            self.asked[event.command.key] = event.command.request_hash
-            self.answers[event.command.key] = Answer(sequence=event.sequence, state=event.target, at=event.at)
-        self.pending = [pending for pending in self.pending if pending.command.key not in self.answers]
-
-    def decide_anew(self) -> None:
-        """Go on from what the record holds: commands that are not in it are decided again, in their order."""
-        waiting, self.pending, self.case = self.pending, [], self.recorded
-        for pending in waiting:
-            try:
-                self.decide_and_apply(pending.command)
-            except Refused as refused:
-                self.answers[pending.command.key] = refused
+            self.writer.settle(recorded.held, earlier=recorded.earlier)
+            self.writer.decide_anew()
 
     async def wait_for_work_or_alarm(self) -> None:
         """Sleep until somebody asks for something, or the next warning, missed deadline or end is there."""
         moment = next_moment(self.the_case, self.rules)
         until = moment.at if moment else self.ends_at()
-        if moment is not None and moment.at <= self.now():
-            self.decide_and_apply(moment.command)
+        if moment is not None and moment.at <= self.writer.moment():
+            self.writer.ask(moment.command)
             return
         self.set_alarm(until)
         await workflow.wait_condition(lambda: self.has_work() or self.alarm_has_rung())
@@ -227,7 +175,7 @@ class ComplaintWorkflow:
     def is_over(self) -> bool:
         """Return whether nothing more can come: the case is closed, and the time for a review is past."""
         ends_at = self.ends_at()
-        return not self.pending and ends_at is not None and ends_at <= workflow.now()
+        return not self.writer.pending and ends_at is not None and ends_at <= workflow.now()
 
     def ends_at(self) -> datetime | None:
         """Return when a closed case's workflow ends; None while the case is open.
@@ -246,7 +194,7 @@ class ComplaintWorkflow:
 
     def has_work(self) -> bool:
         """Return whether somebody waits for the ordered writer."""
-        return bool(self.pending) or self.is_to_catch_up
+        return bool(self.writer.pending) or self.is_to_catch_up
 
     async def continue_as_new_if_quiet(self) -> None:
         """Go on with a fresh history; everything is in the record, so nothing but the address is carried over."""

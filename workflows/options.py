@@ -19,3 +19,10 @@ ANALYSE_WITHIN = timedelta(minutes=30)
 ANALYSE_RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=10), maximum_attempts=20
 )
+LOOK_RETRIES = RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(hours=1))
+"""For ever: a fix whose effect cannot be looked at today is looked at later; people are served meanwhile."""
+HELP_WITHIN = timedelta(minutes=10)
+ALIVE_WITHIN = timedelta(seconds=30)
+"""Longer than one letter takes at most."""
+UNTIL_HELPED = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
+"""For ever: whoever is on a list is helped, however long PostgreSQL is away."""

@@ -7,11 +7,14 @@ import asyncio
 import logging
 import sys
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 
 from markupsafe import Markup
 
+from api.pages.effect_chart import CourseWeek
 from models.messages import canonical, sha256
 
 KEPT = 200
@@ -41,6 +44,15 @@ class ChartView:
     weeks: tuple[Week, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CourseView:
+    """A fix's course with the finding it shows, and its numbers as a table."""
+
+    caption: str
+    svg: Markup | None
+    weeks: tuple[CourseWeek, ...]
+
+
 class Charts:
     """Charts drawn so far, by what they are drawn from; one is drawn at a time."""
 
@@ -50,7 +62,15 @@ class Charts:
 
     async def weekly(self, weeks: tuple[Week, ...], began: str) -> Markup | None:
         """Return the weekly counts against what was expected; `began` is the Monday from which they were unusual."""
-        told = canonical({"rows": [asdict(week) for week in weeks], "began": began})
+        return await self._chart({"kind": "weekly", "rows": [asdict(week) for week in weeks], "began": began})
+
+    async def course(self, weeks: Sequence[CourseWeek], changed_on: date) -> Markup | None:
+        """Return the weekly counts before and since a change against what would have come without it."""
+        rows = [asdict(week) | {"week": week.week.isoformat()} for week in weeks]
+        return await self._chart({"kind": "course", "rows": rows, "changed": changed_on.isoformat()})
+
+    async def _chart(self, wanted: Mapping[str, object]) -> Markup | None:
+        told = canonical(dict(wanted))
         name = sha256(told)
         async with self._turn:
             if name not in self._drawn:

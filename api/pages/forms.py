@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from uuid import uuid4
 
 from fastapi import Request
+from starlette.datastructures import UploadFile
 
 TEXT_LIMIT = 50_000
 LINE_LIMIT = 200
@@ -83,15 +84,15 @@ class Sent:
         """Return all that was ticked under a name."""
         return tuple(value for value in self._values.get(name, ()) if value)
 
-    def text(self, name: str, *, missing: str = "") -> str:
+    def text(self, name: str, *, missing: str = "", limit: int = TEXT_LIMIT) -> str:
         """Return a text; `missing` is the sentence for one that must not be empty."""
         typed = self._typed(name)
         if not typed and missing:
             self.errors[name] = missing
         elif "\x00" in typed:
             self.errors[name] = "This text holds a sign that cannot be stored."
-        elif len(typed) > TEXT_LIMIT:
-            self.errors[name] = f"This text is longer than {TEXT_LIMIT:,} characters."
+        elif len(typed) > limit:
+            self.errors[name] = f"This text is longer than {limit:,} characters."
         return typed
 
     def line(self, name: str, *, missing: str = "") -> str:
@@ -169,3 +170,17 @@ async def sent(request: Request) -> Sent:
     """Return the form that a request carries."""
     form = await request.form(max_files=0, max_fields=400)
     return Sent({name: tuple(str(value) for value in form.getlist(name)) for name in form})
+
+
+async def sent_with_file(request: Request) -> Sent:
+    """Return a form that may carry a table as a file; its text stands under the field's name.
+
+    Bytes that are no UTF-8 stand in it as surrogates, for whoever reads the table to refuse.
+    """
+    async with request.form(max_files=1, max_fields=400) as form:
+        values = {name: tuple([await _read(value) for value in form.getlist(name)]) for name in form}
+    return Sent(values)
+
+
+async def _read(value: UploadFile | str) -> str:
+    return value if isinstance(value, str) else (await value.read()).decode(errors="surrogateescape")

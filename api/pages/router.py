@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.pages import admin, assets, audit, case, desk, entry, public, spot, supervisor, work
+from api.pages import admin, assets, audit, case, desk, entry, fixes, public, spot, supervisor, work, you_said
 
 router = APIRouter()
-for part in (assets, public, entry, work, case, spot, desk, supervisor, audit, admin):
+for part in (assets, public, you_said, entry, work, case, spot, desk, supervisor, fixes, audit, admin):
     router.include_router(part.router)

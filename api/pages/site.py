@@ -69,6 +69,7 @@ MENU = (
     MenuLink("queue", "Queue", "/queue", READERS),
     MenuLink("desk", "Desk", "/desk", DESK),
     MenuLink("signals", "Signals", "/signals", ANALYSTS),
+    MenuLink("fixes", "Fixes", "/fixes", (*ANALYSTS, Role.LIAISON)),
     MenuLink("workload", "Workload", "/workload", LEADERS),
 )
 
@@ -89,6 +90,7 @@ DONE = {
     "solved": "Solved on the spot, and closed.",
     "follow-up": "The follow-up is set.",
     "decided": "Your decision is recorded.",
+    "fix-opened": "The fix is open. What comes next stands first.",
     "signed-out": "You are signed out.",
     "account-added": "The account is added.",
     "account-closed": "The account is closed. Its sessions and tokens end at once.",

@@ -11,17 +11,21 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import ValidationError
 
+from api.deciding import decide_on
 from api.identity import Given, who
 from api.pages.asking import errors_of
 from api.pages.charts import Charts, ChartView, Week
+from api.pages.fix_words import verdict_words
 from api.pages.forms import Faults, Form, Sent, sent
 from api.pages.lists import address_with, lines_of
 from api.pages.place import Place, place_of
 from api.pages.site import ANALYSTS, DECIDERS, LEADERS, PageRoute, to
 from api.pages.words import Option, Pair, Words, counted, number, state_words
-from api.problems import NotFound, Unprocessable
+from api.problems import NotFound, Unprocessable, faults_of
 from api.reads.cases import Filter, cases
+from api.reads.fixes import FamilyPrecision, FixRow, fix_row, fixes, fixes_of_signals, precision_by_family
 from api.reads.paging import LONGEST_PAGE
 from api.reads.people import Staff
 from api.reads.queues import LATE_COUNTED, Workload, workload_at
@@ -40,8 +44,8 @@ from api.reads.signals import (
     weeks_of,
 )
 from api.shapes_registers import DecisionAsked
-from api.signals import decide_on
 from api.writes.audit import Looked, note_read
+from models.refusals import Refused
 from models.terms import Role, Stage, State
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -51,15 +55,18 @@ CASES_SHOWN = 25
 BREACHES_SHOWN = 15
 REASON_LIMIT = 4_000
 FINEST_SHARE = 0.001
+FIXES_OFFERED = 200
+OPEN_A_FIX, KNOWN_CAUSE, NOT_A_PROBLEM, NEED_MORE = "accept", "link", "reject", "defer"
 DECISIONS = (
-    Option("accept", "Accept: this is a failure of our process, and we mend it"),
-    Option("reject", "Reject: there is another explanation"),
-    Option("defer", "Later: look at it again on a day"),
+    Option(OPEN_A_FIX, "Open a fix: this is a failure of our process, and we mend it"),
+    Option(KNOWN_CAUSE, "Known cause: a fix that is open deals with it"),
+    Option(NOT_A_PROBLEM, "Not a problem: there is another explanation"),
+    Option(NEED_MORE, "Need more: look at it again on a day"),
 )
-_DECIDED = {"accept": "Accepted", "reject": "Rejected", "defer": "Put off"}
+_DECIDED = {"accept": "Taken up by a fix", "reject": "Not a problem", "defer": "Put off"}
 _NEXT = {
-    "accept": "Next: agree who mends it, and by when. The weekly look goes on counting here, so it will show whether "
-    "that worked.",
+    "accept": "The fix says who does what, and by when. The weekly look goes on counting here, and shows whether it "
+    "worked.",
     "reject": "The weekly look goes on counting; the same failure seen again in the weeks to come stays this signal.",
     "defer": "On that day it stands under “To decide” again.",
 }
@@ -123,6 +130,25 @@ class DecisionView:
 
 
 @dataclass(frozen=True, slots=True)
+class FixLink:
+    """The fix that deals with a signal."""
+
+    href: str
+    title: str
+    state: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionLine:
+    """How often the signals of a family were taken up."""
+
+    label: str
+    share: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignalView:
     """One signal with its figures and decisions."""
 
@@ -162,6 +188,7 @@ async def signal_list(request: Request, services: Given, person: Annotated[Staff
         page = await signals(connection, only_undecided=False, today=today, cursor=cursor, limit=SIGNALS_SHOWN)
         decided = [row for row in page.rows if not row.is_undecided(today)]
         twins = await twins_among(connection, (*undecided.rows, *decided), place.policy.taxonomy)
+        precision = await precision_by_family(connection)
         await note_read(connection, person.agency, person.actor, Looked.SIGNAL, asked={"page": "signals"})
     groups = [
         SignalGroup(
@@ -170,7 +197,20 @@ async def signal_list(request: Request, services: Given, person: Annotated[Staff
         SignalGroup("decided", "Decided", "None has been decided yet.", _matters(decided, twins, place, today)),
     ]
     older = f"/signals?after={page.next_cursor}" if page.next_cursor else ""
-    return place.page(request, "signals", "staff/signals.html", groups=groups, older=older)
+    return place.page(
+        request,
+        "signals",
+        "staff/signals.html",
+        groups=groups,
+        older=older,
+        precision=[_precision(each, place) for each in precision],
+    )
+
+
+def _precision(each: FamilyPrecision, place: Place) -> PrecisionLine:
+    what = place.words.family(each.family) if each.measure == "cause" else "As people told it"
+    told = f"{each.accepted} of {counted(each.decided, 'decided signals')}"
+    return PrecisionLine(what or "All complaints", f"{each.accepted / each.decided:.0%}", told)
 
 
 def _matters(rows: Sequence[SignalRow], twins: Sequence[Twins], place: Place, today: date) -> list[Matter]:
@@ -245,6 +285,9 @@ async def _page(
         taxonomy = place.policy.taxonomy
         behind = await cases_behind(connection, row, taxonomy, cursor=cursor, limit=CASES_SHOWN, is_counted=True)
         twins = await twins_of(connection, row, taxonomy, today=place.times.on(place.now))
+        dealt_with = (await fixes_of_signals(connection, [signal_id])).get(signal_id)
+        open_fixes = (await fixes(connection, only_open=True, cursor=None, limit=FIXES_OFFERED)).rows
+        fix = await fix_row(connection, dealt_with.fix_id) if dealt_with else None
         await note_read(connection, person.agency, person.actor, Looked.SIGNAL, asked={"signal": str(signal_id)})
     return place.page(
         request,
@@ -256,9 +299,29 @@ async def _page(
         rows=[_behind(case, place) for case in behind.rows],
         older=f"/signals/{signal_id}?after={behind.next_cursor}#behind" if behind.next_cursor else "",
         may_decide=person.role in DECIDERS,
-        decisions=DECISIONS,
-        form=form,
+        decisions=[option for option in DECISIONS if option.value in _possible(fix, open_fixes)],
+        fix=_fix_link(fix) if fix else None,
+        open_fixes=[Option(str(each.fix.id), each.title) for each in open_fixes],
+        form=form if form.values else _decision_form(row, fix, place),
     )
+
+
+def _possible(fix: FixRow | None, open_fixes: Sequence[FixRow]) -> set[str]:
+    """Return the answers that can be given: one open fix is enough for a signal, and a link needs one to link to."""
+    can = {NOT_A_PROBLEM, NEED_MORE}
+    if fix is None or fix.fix.state.is_final:
+        can.add(OPEN_A_FIX)
+    return can | {KNOWN_CAUSE} if open_fixes else can
+
+
+def _decision_form(row: SignalRow, fix: FixRow | None, place: Place) -> Form:
+    values = {"fix_title": title_of(row, place), "fix_owner": place.person.name}
+    return Form(values | {"fix_id": str(fix.fix.id)} if fix else values)
+
+
+def _fix_link(row: FixRow) -> FixLink:
+    fix = row.fix
+    return FixLink(f"/fixes/{fix.id}", row.title, verdict_words(fix) or fix.state.label, not fix.state.is_final)
 
 
 def _view(row: SignalRow, decided: tuple[SignalDecision, ...], twins: tuple[Twins, ...], place: Place) -> SignalView:
@@ -372,19 +435,32 @@ async def decide(
     except (Faults, Unprocessable) as wrong:
         errors = wrong.errors if isinstance(wrong, Faults) else errors_of(wrong)
         return await _page(request, place, signal_id, form.again(errors), status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    except Refused as reason:
+        again = form.again({"": place.words.sentence(reason)})
+        return await _page(request, place, signal_id, again, status=HTTPStatus.CONFLICT)
     return to(f"/signals/{signal_id}?done=decided")
 
 
 def _decided(form: Sent) -> DecisionAsked:
     decision = form.code("decision", {option.value for option in DECISIONS}, missing="Choose what you decide.")
-    reason = form.text("reason", missing="Give the reason; others will read it.")
-    if len(reason) > REASON_LIMIT:
-        form.errors["reason"] = f"This reason is longer than {REASON_LIMIT:,} characters."
-    is_later = decision == "defer"
+    reason = form.text("reason", missing="Give the reason; others will read it.", limit=REASON_LIMIT)
+    is_later, is_known, is_new = decision == NEED_MORE, decision == KNOWN_CAUSE, decision == OPEN_A_FIX
     defer_until = form.day("defer_until", missing="Say on which day to look again." if is_later else "")
+    fix_id = form.line("fix_id", missing="Choose the fix that deals with it." if is_known else "")
+    title, owner = form.line("fix_title"), form.line("fix_owner")
     form.check()
-    told = {"decision": decision, "reason": reason, "defer_until": defer_until if is_later else None}
-    return DecisionAsked.model_validate(told)
+    told = {
+        "decision": "accept" if is_known else decision,
+        "reason": reason,
+        "defer_until": defer_until if is_later else None,
+        "fix_id": fix_id if is_known else None,
+        "fix_title": (title or None) if is_new else None,
+        "fix_owner": (owner or None) if is_new else None,
+    }
+    try:
+        return DecisionAsked.model_validate(told)
+    except ValidationError as wrong:
+        raise Faults({fault.field: "Choose one of those offered." for fault in faults_of(wrong.errors())}) from wrong
 
 
 @dataclass(frozen=True, slots=True)

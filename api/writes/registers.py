@@ -41,6 +41,8 @@ class Decided:
     decision: str
     reason: str
     defer_until: date | None
+    fix: tuple[str | None, str | None, str | None]
+    """The fix that deals with it: its id, or the title and the owner of a new one."""
     decided_by: str
     decided_at: datetime
     key: str
@@ -48,7 +50,7 @@ class Decided:
     @property
     def request_hash(self) -> bytes:
         """SHA-256 of what was asked for; the moment is no part of it."""
-        asked = [str(self.signal_id), self.decision, self.reason, str(self.defer_until), self.decided_by]
+        asked = [str(self.signal_id), self.decision, self.reason, str(self.defer_until), *self.fix, self.decided_by]
         return sha256(canonical(asked))
 
 
@@ -72,6 +74,15 @@ async def plan_day(connection: AsyncConnection, planned: DayPlanned, key: str) -
     return day_id
 
 
+async def is_decided(connection: AsyncConnection, decided: Decided) -> bool:
+    """Return whether the decision was written under its key; raises KeyReused where another one was."""
+    query = select(signal_decision.c.request_hash).where(signal_decision.c.command_key == decided.key)
+    stored = (await connection.execute(query)).scalar_one_or_none()
+    if stored is not None and bytes(stored) != decided.request_hash:
+        raise KeyReused("This Idempotency-Key was used for another decision; send a new key with a new decision.")
+    return stored is not None
+
+
 async def decide_signal(connection: AsyncConnection, decided: Decided) -> UUID:
     """Write a decision, or find it written; raises KeyReused for another decision under the same key."""
     decision_id = uuid5(_NAMESPACE, f"decision/{decided.agency}/{decided.key}")
@@ -89,7 +100,5 @@ async def decide_signal(connection: AsyncConnection, decided: Decided) -> UUID:
     )
     written = await connection.execute(statement.on_conflict_do_nothing().returning(signal_decision.c.id))
     if written.scalar_one_or_none() is None:
-        query = select(signal_decision.c.request_hash).where(signal_decision.c.command_key == decided.key)
-        if bytes((await connection.execute(query)).scalar_one()) != decided.request_hash:
-            raise KeyReused("This Idempotency-Key was used for another decision; send a new key with a new decision.")
+        await is_decided(connection, decided)
     return decision_id

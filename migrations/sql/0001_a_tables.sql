@@ -424,12 +424,13 @@ CREATE TABLE signal_decision (
 );
 CREATE INDEX signal_decision_of ON signal_decision (signal_id, decided_at DESC);
 
--- Proof: a daily anchor chains the last event of every case touched and the day's receipt count.
+-- Proof: a daily anchor chains the last event of every case and fix touched and the day's receipt count.
 CREATE TABLE anchor (
     agency        text NOT NULL,
     day           date NOT NULL,
     receipt_count integer NOT NULL,
     case_count    integer NOT NULL,
+    fix_count     integer NOT NULL DEFAULT 0,
     hash          bytea NOT NULL,
     made_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (agency, day)

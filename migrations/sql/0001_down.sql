@@ -1,4 +1,7 @@
 DROP VIEW queue_number;
+DROP TABLE anchor_fix, fix_alert, signal_escalation, affected_pending, affected_person, affected_list;
+DROP FUNCTION list_affected(text, uuid, uuid, text, bytea, text, timestamptz, jsonb),
+    complainants_in(jsonb, date, date), keep_affected_person(), keep_affected_list();
 DROP TABLE fix_signal, fix_file, fix_event, fix_text, fix_pending, fix_opening;
 DROP FUNCTION open_fix(text, uuid, text, bytea, timestamptz, bytea, uuid[], text[], text[], bytea[], bytea[]),
     put_fix_text(text, uuid, uuid, text, text, bytea, bytea);

@@ -153,7 +153,9 @@ def _looked(fix: Fix, event: FixEvent, *, is_found_effective: bool = False) -> C
     command = event.command
     assert isinstance(command, asked.Look | asked.FindEffective)
     changes: Changes = {"effect": command.effect}
-    return changes | {"effective_on": command.effect.as_of} if is_found_effective else changes
+    if is_found_effective:
+        changes |= {"effective_on": command.effect.as_of, "approved": _until_the_next_verdict(fix)}
+    return changes
 
 
 def _opened_again(fix: Fix, event: FixEvent) -> Changes:
@@ -172,9 +174,13 @@ def _opened_again(fix: Fix, event: FixEvent) -> Changes:
         "signed_off_by": None,
         "options": tuple(option.model_copy(update={"reason": None}) for option in fix.options),
         "measures": (),
-        # What was approved to be told of this verdict is told; the next one needs its own words.
-        "approved": tuple(occasion for occasion in fix.approved if occasion is Occasion.ACCEPTED),
+        "approved": _until_the_next_verdict(fix),
     }
+
+
+def _until_the_next_verdict(fix: Fix) -> tuple[Occasion, ...]:
+    """Return what stays approved: what was told of one verdict is told, and the next one needs its own words."""
+    return tuple(occasion for occasion in fix.approved if occasion is Occasion.ACCEPTED)
 
 
 def _list_affected(fix: Fix, event: FixEvent) -> Changes:

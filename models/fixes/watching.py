@@ -67,7 +67,7 @@ def watch_ends_at(fix: Fix, rhythm: Rhythm) -> datetime | None:
 
 def command_after(fix: Fix, effect: Effect) -> FixCommand:
     """Return what a look at the effect leads to."""
-    key = f"look/{effect.as_of}/{effect.inputs_hash[:16]}"
+    key = f"look/{fix.attempt}/{effect.as_of}/{effect.inputs_hash[:16]}"
     if fix.state is FixState.EFFECTIVE:
         kind: type[Look | Relapse | FindEffective | FindNotEffective] = Relapse if effect.has_relapsed else Look
     elif effect.verdict is Verdict.EFFECTIVE:

@@ -14,6 +14,7 @@ anchor = Table(
     Column("day", Date, primary_key=True),
     Column("receipt_count", Integer, nullable=False),
     Column("case_count", Integer, nullable=False),
+    Column("fix_count", Integer, nullable=False, server_default=FetchedValue()),
     Column("hash", LargeBinary, nullable=False),
     Column("made_at", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
 )
@@ -24,6 +25,16 @@ anchor_case = Table(
     Column("agency", Text, primary_key=True),
     Column("day", Date, primary_key=True),
     Column("case_id", Uuid, primary_key=True),
+    Column("sequence", Integer, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+anchor_fix = Table(
+    "anchor_fix",
+    METADATA,
+    Column("agency", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("fix_id", Uuid, primary_key=True),
     Column("sequence", Integer, nullable=False),
     Column("hash", LargeBinary, nullable=False),
 )

@@ -17,7 +17,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.case_records import DatabaseCaseRecords
-from activities.interface import Batch, CaseAddress
+from activities.fix_records import DatabaseFixRecords
+from activities.interface import Batch, CaseAddress, FixAddress, FixBatch
+from activities.policies import Policies as WorkersPolicies
 from api.actions import Busy
 from api.app import create_app
 from api.reads.answers import RecordedAnswers
@@ -29,11 +31,16 @@ from models import lifecycle
 from models.case import Case
 from models.commands import SYSTEM, Command, SendReceipt
 from models.events import Event
+from models.fixes import lifecycle as fix_lifecycle
+from models.fixes.commands import FixCommand
+from models.fixes.fix import Fix, FixEvent
+from models.fixes.story import apply as apply_to_fix
 from models.story import apply
 from models.terms import Role, State
 from tests.given import a_key
 from tests.record import WRAPPING_KEY, records_of
 from workflows.complaint import Answer
+from workflows.systemic_fix import FixAnswer
 
 NOW = datetime(2026, 3, 4, 16, 30, tzinfo=UTC)
 SECRETS_KEY = b"s" * 32
@@ -44,11 +51,13 @@ class DecidingHere:
     """Actions without Temporal: the same decisions on the same record, one at a time."""
 
     records: DatabaseCaseRecords
+    fix_records: DatabaseFixRecords
     recorded: RecordedAnswers
     is_away: bool = False
 
     async def act(self, agency: str, case_id: UUID, command: Command) -> Answer:
         if (known := await self.recorded(agency, case_id, command)) is not None:
+            assert isinstance(known, Answer)
             return known
         if self.is_away:
             raise Busy("The action has not been answered in time. Ask again with the same key.")
@@ -68,6 +77,29 @@ class DecidingHere:
             await self._write(case, event)
             case = apply(case, event)
         return case
+
+    async def act_on_fix(self, agency: str, fix_id: UUID, command: FixCommand) -> FixAnswer:
+        if (known := await self.recorded(agency, fix_id, command)) is not None:
+            assert isinstance(known, FixAnswer)
+            return known
+        if self.is_away:
+            raise Busy("The action has not been answered in time. Ask again with the same key.")
+        event = fix_lifecycle.decide(await self.opened_fix(agency, fix_id), command, NOW)
+        await self._write_of_fix(agency, event)
+        return FixAnswer(sequence=event.sequence, state=event.target, at=event.at)
+
+    async def opened_fix(self, agency: str, fix_id: UUID) -> Fix:
+        """Open a fix that has no event yet, as its workflow does first of all."""
+        loaded = await self.fix_records.load_fix(FixAddress(agency=agency, fix_id=fix_id))
+        if loaded.opening is None:
+            return loaded.fix
+        event = fix_lifecycle.decide(loaded.fix, loaded.opening, NOW)
+        await self._write_of_fix(agency, event)
+        return apply_to_fix(loaded.fix, event)
+
+    async def _write_of_fix(self, agency: str, event: FixEvent) -> None:
+        recorded = await self.fix_records.record_fix(FixBatch(agency=agency, fix_id=event.fix_id, events=(event,)))
+        assert recorded.was_appended
 
     async def _write(self, case: Case, event: Event) -> None:
         recorded = await self.records.record(Batch(agency=case.agency, case_id=case.id, events=(event,)))
@@ -162,7 +194,9 @@ class Front:
 @pytest.fixture
 async def front(api_engine: AsyncEngine, owner_engine: AsyncEngine, worker_engine: AsyncEngine) -> AsyncIterator[Front]:
     database = Database(api_engine)
-    actions = DecidingHere(records_of(worker_engine), RecordedAnswers(database))
+    actions = DecidingHere(
+        records_of(worker_engine), DatabaseFixRecords(worker_engine, WorkersPolicies()), RecordedAnswers(database)
+    )
     conductor = ConductorHere()
     services = Services(
         database=database,

@@ -25,6 +25,8 @@ BODIES: dict[str, Any] = {
     "/api/v1/complaints/{case_id}/actions": {"action": "note", "text": "A note."},
     "/api/v1/signals/{signal_id}/decisions": {"decision": "reject", "reason": "Not so."},
     "/api/v1/signals/runs": {},
+    "/api/v1/fixes": {"title": "Lost renewals"},
+    "/api/v1/fixes/{fix_id}/actions": {"action": "note", "words": "A note."},
     "/api/v1/problem-solving-days": {"name": "Day", "place": "Library", "held_on": "2026-04-01"},
 }
 
@@ -65,7 +67,7 @@ async def test_each_interface_route_lets_its_own_roles_in_and_nobody_else(front:
         (door,) = doors(route.dependant)
         if isinstance(door, Public):
             continue
-        path = template.format(case_id=case["id"], signal_id=uuid4(), day_id=uuid4())
+        path = template.format(case_id=case["id"], signal_id=uuid4(), day_id=uuid4(), fix_id=uuid4())
         (method,) = route.methods or set()
         for role, token in tokens.items():
             keyed = token | {"Idempotency-Key": a_key()}

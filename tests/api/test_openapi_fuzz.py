@@ -88,7 +88,9 @@ async def asker(front: Front) -> Asker:
     day = {"name": "A day", "place": "Library", "held_on": "2026-04-01"}
     keyed = people[Role.SUPERVISOR.value] | {"Idempotency-Key": "the-day"}
     made = await front.client.post("/api/v1/problem-solving-days", json=day, headers=keyed)
-    return Asker(front, {"case_id": case["id"], "day_id": made.json()["id"]}, people)
+    opened = await front.client.post("/api/v1/fixes", json={"title": "Lost renewals"}, headers=keyed)
+    known = {"case_id": case["id"], "day_id": made.json()["id"], "fix_id": opened.json()["fix_id"]}
+    return Asker(front, known, people)
 
 
 @pytest.mark.parametrize(("path", "method", "kind"), operations())

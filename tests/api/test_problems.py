@@ -104,3 +104,27 @@ async def test_the_description_is_served(front: Front) -> None:
     answer = await front.client.get("/api/v1/openapi.json")
 
     assert answer.json() == json.loads(interface_page())
+
+
+async def test_a_body_that_is_no_text_is_named_as_such(front: Front) -> None:
+    headers = {"Content-Type": "application/json"}
+
+    answer = await front.client.post("/api/v1/complaints", content=b'{"narrative": "\xff\xfe"}', headers=headers)
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "body", "sentence": "The body is not JSON in UTF-8."}]
+
+
+async def test_what_the_guard_refuses_is_a_page_for_a_person(front: Front) -> None:
+    front.client.cookies.set("sid", "somebody")
+    person, elsewhere = {"Accept": "text/html"}, {"Sec-Fetch-Site": "cross-site"}
+
+    forged = await front.client.post("/sign-out", headers=person | elsewhere)
+    long = await front.client.post("/a/riverbend/complain/send", content=b"x" * 1_100_000, headers=person)
+    program = await front.client.post("/api/v1/complaints", content=b"{}", headers=elsewhere)
+
+    assert (forged.status_code, long.status_code) == (403, 413)
+    assert "<h1>This is for others</h1>" in forged.text
+    assert "This request comes from another site" in forged.text
+    assert "is not taken" in long.text
+    assert program.headers["content-type"] == "application/problem+json"

@@ -220,8 +220,25 @@ async def test_readiness_tells_record_and_temporal_apart(front: Front) -> None:
     told = await front.client.get("/readyz")
 
     assert told.status_code == 200
-    assert told.json() == {"record": True, "temporal": False, "takes_complaints": True, "takes_actions": False}
+    assert told.json() == {
+        "record": True, "temporal": False, "takes_complaints": True, "takes_actions": False, "wrong_master_key": 0,
+    }  # fmt: skip
     assert (await front.client.get("/healthz")).json() == {"status": "alive"}
+
+
+async def test_readiness_counts_cases_that_a_wrong_master_key_shuts_out(front: Front) -> None:
+    cases = [await front.open_case() for _ in range(3)]
+    async with front.owner.begin() as connection:
+        for case, kind in zip(cases, ("wrong_master_key", "wrong_master_key", "key_reused"), strict=True):
+            await connection.execute(
+                text("INSERT INTO fault (agency, case_id, kind, detail) VALUES ('riverbend', :id, :kind, 'So.')"),
+                {"id": case["id"], "kind": kind},
+            )
+        await connection.execute(
+            text("UPDATE fault SET cleared_at = now() WHERE case_id = :id"), {"id": cases[0]["id"]}
+        )
+
+    assert (await front.client.get("/readyz")).json()["wrong_master_key"] == 1
 
 
 async def test_looking_at_a_days_follow_ups_or_at_the_signals_is_noted(front: Front) -> None:

@@ -115,7 +115,8 @@ async def test_a_decided_signal_shows_its_decision_first_and_what_comes_next(fro
     page = await page_of(front, signal_id)
 
     assert page.index('id="decided"') < page.index("It happened.")
-    assert "Next: agree who mends it" in page
+    assert "The fix says who does what, and by when." in page
+    assert "Dealt with by the fix" in page
     again = page.partition("Decide again</summary>")[2]
     assert "supersedes the one that stands" in again
     assert re.search(r'<details class="action"><summary id="decide">', page)
@@ -134,3 +135,37 @@ async def test_a_summary_does_not_repeat_the_title(front: Front) -> None:
     assert " 9 complaints in 4 weeks." in page
     assert "Dropped or lost:" not in page
     assert "It began in the week of February 23, 2026" in page
+
+
+async def test_one_open_fix_is_enough_for_a_signal_and_another_signal_can_be_linked_to_it(front: Front) -> None:
+    first, second = await a_signal(front), await a_signal(front, code="HND1")
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    fresh = await page_of(front, first)
+    await send(front, f"/signals/{first}/decisions", key=a_key(), decision="accept", reason="The move.")
+    taken_up, other = await page_of(front, first), await page_of(front, second)
+    fix_id = re.findall(r'href="/fixes/([0-9a-f-]{36})"', taken_up)[0]
+
+    unsaid = await send(front, f"/signals/{second}/decisions", key=a_key(), decision="link", reason="The same.")
+    told = {"key": a_key(), "decision": "link", "reason": "The same."}
+    linked = await send(front, f"/signals/{second}/decisions", **told, fix_id=fix_id)
+    again = await send(front, f"/signals/{first}/decisions", key=a_key(), decision="accept", reason="Once more.")
+
+    assert 'id="decision-accept"' in fresh
+    assert 'id="decision-link"' not in fresh
+    assert 'id="decision-accept"' not in taken_up
+    assert f'<option value="{fix_id}"' in other
+    assert (unsaid.status_code, linked.status_code, again.status_code) == (422, 303, 409)
+    assert "Choose the fix that deals with it." in words(unsaid.text)
+    assert "An open fix deals with this signal already" in words(again.text)
+    assert f'href="/fixes/{fix_id}"' in await page_of(front, second)
+
+
+async def test_the_list_shows_how_often_signals_were_right(front: Front) -> None:
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    for code, decision in (("HND1", "accept"), ("HND2", "reject"), ("HND3", "reject")):
+        signal_id = await a_signal(front, code=code)
+        await send(front, f"/signals/{signal_id}/decisions", key=a_key(), decision=decision, reason="So.")
+
+    listed = words((await front.client.get("/signals")).text)
+
+    assert "33% 1 of 3 decided signals" in listed

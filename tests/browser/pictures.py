@@ -32,6 +32,9 @@ def take(browser: Browser, product: Product, told: Told) -> None:
         ("case", f"/cases/{told.open['id']}?show=open", "ann", WIDE),
         ("desk", f"/desk/{told.day_id}?taken={told.walk_in['id']}", "ann", WIDE),
         ("signal", f"/signals/{told.signal_id}", "sue", WIDE),
+        ("fix", f"/fixes/{told.judged_fix}", "sue", WIDE),
+        ("fix-planned", f"/fixes/{told.planned_fix}", "sue", WIDE),
+        ("you-said", "/a/riverbend/you-said", "", WIDE),
         ("workload", "/workload", "sue", WIDE),
     )
     for name, address, who, size in pictures:

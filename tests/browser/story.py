@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Something true for every page to show: complaints lived through the interface, a day at the desk, one signal."""
+"""Something true for every page to show: complaints lived through the interface, a day at the desk, a signal, fixes."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Self
@@ -48,7 +49,10 @@ class Told:
     receipts: list[dict[str, str]] = field(default_factory=list)
     day_id: UUID = field(default_factory=uuid4)
     signal_id: UUID = field(default_factory=uuid4)
-
+    planned_fix: str = ""
+    """A fix that is worked out, and waits for its plan to be registered."""
+    judged_fix: str = ""
+    """A fix whose weekly looks have found that it works."""
     walk_in: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -96,6 +100,23 @@ class Desk:
         )
         assert response.is_success, response.text
 
+    def open_fix(self, **asked: object) -> str:
+        """Open a systemic fix."""
+        response = self._client.post("/fixes", json=asked, headers={"Idempotency-Key": str(uuid4())})
+        assert response.is_success, response.text
+        return str(response.json()["fix_id"])
+
+    def lead(self, fix_id: str, action: str, **asked: object) -> None:
+        """Ask something of a fix."""
+        response = self._client.post(
+            f"/fixes/{fix_id}/actions", json={"action": action, **asked}, headers={"Idempotency-Key": str(uuid4())}
+        )
+        assert response.is_success, response.text
+
+    def state_of_fix(self, fix_id: str) -> str:
+        """Return where a fix stands."""
+        return str(self._client.get(f"/fixes/{fix_id}").json()["state"])
+
     def triage(self, case_id: str, service: str, category: str, **asked: object) -> None:
         """Say what a case is about, how grave it is and whose."""
         issues = [{"number": 1, "service": service, "category": category}]
@@ -109,6 +130,8 @@ def live_through(product: Product) -> Told:
         _live_through(told, ann, ben)
         _hold_a_day(product, told, ivy)
     _raise_a_signal(product, told)
+    with Desk(product, "sue") as sue:
+        _lead_fixes(product, told, sue)
     return told
 
 
@@ -161,6 +184,58 @@ def _raise_a_signal(product: Product, told: Told) -> None:
         ],
         evidence={"cells": [["TIM", "TIM2", "records", "central"]], "series": series(monday)},
     )  # fmt: skip
+
+
+LOST = {"measure": "cause", "family": "HND", "code": "HND3", "service": "benefits"}
+CHANGED_WEEKS_AGO, WEEKS_COUNTED = 14, 66
+JUDGED_WITHIN_SECONDS = 120
+
+
+def _lead_fixes(product: Product, told: Told, sue: Desk) -> None:
+    monday = datetime.now(UTC).date()
+    monday -= timedelta(days=monday.weekday())
+    changed_on = monday - timedelta(weeks=CHANGED_WEEKS_AGO)
+    for back in range(1, WEEKS_COUNTED + 1):
+        week = monday - timedelta(weeks=back)
+        for office, count in (("northgate", 9 if week < changed_on else 2), ("harbor", 16), ("eastside", 11)):
+            product.write(
+                "cell_day", agency=AGENCY, measure="cause", code="HND3", service="benefits", office=office,
+                channel="web", week=week, happened_on=week, total=count + (back * 7) % 3,
+            )  # fmt: skip
+    told.planned_fix = _worked_out(sue, "Forms are lost at Eastside", changed_on, "eastside")
+    told.judged_fix = _worked_out(sue, "Paper renewals are lost at Northgate", changed_on, "northgate")
+    plan = {
+        "targets": [LOST | {"office": "northgate"}], "controls": [LOST | {"office": "harbor"}], "baseline_rate": 10,
+        "change_planned_on": str(changed_on), "look_on": str(changed_on + timedelta(weeks=16)),
+    }  # fmt: skip
+    sue.lead(told.judged_fix, "register", plan=plan)
+    sue.lead(told.judged_fix, "finish_measure", number=1, done_on=str(changed_on), effective_on=str(changed_on))
+    sue.lead(told.judged_fix, "put_in_place", changed_on=str(changed_on))
+    until = time.monotonic() + JUDGED_WITHIN_SECONDS
+    while sue.state_of_fix(told.judged_fix) != "effective":
+        assert time.monotonic() < until, "the fix was not judged in time"
+        time.sleep(0.5)
+    sue.lead(
+        told.judged_fix, "approve_words", occasion="accepted",
+        words="You said: your renewal forms were lost. You were right. From March on, somebody opens the post by nine.",
+    )  # fmt: skip
+
+
+def _worked_out(sue: Desk, title: str, due_on: date, office: str) -> str:
+    fix_id = sue.open_fix(title=title, cells=[LOST | {"office": office}])
+    sue.lead(fix_id, "describe", statement="Since the move in August, forms sent by post are not found again.")
+    sue.lead(fix_id, "add_cause", category="PRO", whys=["They lie unopened for days.", "Nobody is named for the post."])
+    sue.lead(fix_id, "add_cause", category="CAP", whys=["Two posts are vacant."])
+    sue.lead(fix_id, "add_evidence", source="conversation", words="Said at the library in May.", people_count=7)
+    sue.lead(fix_id, "add_evidence", source="employee_idea", words="A clerk photographed the pile.")
+    sue.lead(fix_id, "add_option", words="Name one person for each morning's post.")
+    sue.lead(fix_id, "add_option", words="Take renewals on line only.")
+    sue.lead(fix_id, "choose_option", number=1, reason="Not everybody is on line, and it can start at once.")
+    sue.lead(
+        fix_id, "plan_measure", number=1, words="The rota names who opens the post by nine.", kind="procedure",
+        strength="intermediate", owner="ann", due_on=str(due_on), document="Office order 14",
+    )  # fmt: skip
+    return fix_id
 
 
 def series(last_monday: date, weeks: int = 78) -> dict[str, list[object]]:

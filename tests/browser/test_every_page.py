@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
-from api.pages import admin, audit, case, desk, entry, public, spot, supervisor, work
+from api.pages import admin, audit, case, desk, entry, fixes, public, spot, supervisor, work, you_said
 from models.terms import Role
 from tests.browser.conftest import Checked, SignedIn
 from tests.browser.story import Told
@@ -24,7 +24,7 @@ _REACH = """() => [...document.querySelectorAll('body *')]
 
 
 def page_routes() -> set[str]:
-    parts = (admin, audit, case, desk, entry, public, spot, supervisor, work)
+    parts = (admin, audit, case, desk, entry, fixes, public, spot, supervisor, work, you_said)
     routes = [route for part in parts for route in part.router.routes]
     return {route.path for route in routes if "GET" in route.methods} - NOT_PAGES
 
@@ -69,6 +69,13 @@ VISITS: dict[str, list[Visit]] = {
     "/desk/{day_id}/spot/{case_id}": [Visit(lambda told: f"/desk/{told.day_id}/spot/{told.walk_in['id']}", ANN)],
     "/signals": [Visit(lambda _: "/signals", SUE)],
     "/signals/{signal_id}": [Visit(lambda told: f"/signals/{told.signal_id}", SUE)],
+    "/fixes": [Visit(lambda _: "/fixes", SUE), Visit(lambda _: "/fixes?show=all", ("amy", Role.ANALYST))],
+    "/fixes/{fix_id}": [
+        Visit(lambda told: f"/fixes/{told.planned_fix}", SUE),
+        Visit(lambda told: f"/fixes/{told.judged_fix}", SUE),
+        Visit(lambda told: f"/fixes/{told.judged_fix}", ANN),
+    ],
+    "/a/{slug}/you-said": [Visit(lambda _: "/a/riverbend/you-said")],
     "/admin": [Visit(lambda _: "/admin", ("adm", Role.ADMINISTRATOR))],
     "/audit": [
         Visit(lambda _: "/audit", ("odo", Role.AUDITOR)),

@@ -331,12 +331,31 @@ def test_a_signal_is_decided_with_a_reason(signed_in: SignedIn, told: Told) -> N
     expect(page.locator("figure svg")).to_be_visible()
     page.get_by_role("button", name="Decide").click()
     expect(page.locator("#errors")).to_contain_text("Give the reason")
-    page.get_by_text("Accept: this is a failure").click()
+    page.get_by_text("Open a fix: this is a failure").click()
     page.get_by_label("Reason").fill("The desk is empty on Mondays; a second clerk starts next week.")
     page.get_by_role("button", name="Decide").click()
 
     expect(page.get_by_role("status")).to_contain_text("Your decision is recorded")
-    expect(page.get_by_role("region", name="Decided")).to_contain_text("Accepted")
+    expect(page.get_by_role("region", name="Decided")).to_contain_text("Taken up by a fix")
+    page.get_by_role("link", name="Stalled · Public records · Central Office").click()
+    expect(page.locator("#next")).to_contain_text("Say first what goes wrong")
+
+
+def test_a_worked_out_fix_is_registered_as_it_is_proposed_without_script(signed_in: SignedIn, told: Told) -> None:
+    page = signed_in("sue", Role.SUPERVISOR, has_script=False)
+    page.goto("/fixes")
+    page.get_by_role("link", name="Forms are lost at Eastside").click()
+    plan = page.locator("#do-register")
+    expect(plan.get_by_role("checkbox").first).to_be_checked()
+    plan.get_by_label("To fall by (per cent)").fill("0")
+    plan.get_by_role("button", name="Freeze and begin").click()
+    expect(page.locator("#errors")).to_contain_text("Write a whole number from 1 to 99.")
+    page.locator("#do-register").get_by_label("To fall by (per cent)").fill("50")
+    page.locator("#do-register").get_by_role("button", name="Freeze and begin").click()
+
+    expect(page.get_by_role("status")).to_contain_text("Done, and recorded")
+    expect(page.locator(".mark").first).to_have_text(re.compile("^[0-9a-f]{64}$"))
+    expect(page.locator("#next")).to_contain_text("Measure 1 still to be done")
 
 
 def test_strangers_are_asked_to_sign_in_and_others_are_told_whose_it_is(

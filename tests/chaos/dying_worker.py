@@ -7,6 +7,7 @@ Started by tests as a process of its own: python -m tests.chaos.dying_worker <js
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import sys
@@ -18,11 +19,10 @@ from temporalio.client import Client
 from activities.case_records import DatabaseCaseRecords
 from activities.interface import Batch, Recorded
 from activities.policies import Policies
-from activities.root_causes import DatabaseRootCauses
 from run.codec import data_converter
 from run.composition import now
-from run.worker import Work, temporal_worker
-from tests.live import keys_for
+from run.worker import temporal_worker
+from tests.live import keys_for, work_of
 
 DIED_ON_PURPOSE = 9
 
@@ -47,9 +47,8 @@ async def work(settings: dict[str, str]) -> None:
     )
     records = DyingRecords(engine, Policies(), mail_domain="example.gov", clock=now)
     records.dies_after = settings["dies_after"]
-    async with temporal_worker(
-        client, Work(records=records, root_causes=DatabaseRootCauses(engine, Policies())), settings["task_queue"]
-    ):
+    work_of_the_dying = dataclasses.replace(work_of(engine), records=records)
+    async with temporal_worker(client, work_of_the_dying, settings["task_queue"]):
         print("working", flush=True)
         await asyncio.Event().wait()
 

@@ -16,10 +16,12 @@ from pathlib import Path
 
 from models.messages import canonical, sha256
 from workflows.complaint import ComplaintWorkflow
+from workflows.help_affected import HelpAffectedWorkflow
 from workflows.root_cause import RootCauseWorkflow
+from workflows.systemic_fix import SystemicFixWorkflow
 
 KEPT = Path(__file__).with_name("fingerprints.json")
-WORKFLOWS: tuple[type, ...] = (ComplaintWorkflow, RootCauseWorkflow)
+WORKFLOWS: tuple[type, ...] = (ComplaintWorkflow, RootCauseWorkflow, SystemicFixWorkflow, HelpAffectedWorkflow)
 NAMED_BY_ARGUMENT = {
     "execute_activity",
     "execute_activity_method",

@@ -30,16 +30,20 @@ from tests.given import POLICY_FOLDER, a_policy
 from tests.live import Desk, work_of
 from tests.record import Record
 from tests.replay.fingerprints import digest
+from tests.replay.fix_lives import FIX_LIVES, helped
 from tests.replay.keys import fixed_converter
 from tests.replay.lives import CONTINUES_AFTER_EVENTS, LIVES
 from tests.servers import PostgresServer, TemporalServer, embedded_postgres, temporal_dev_server
 from workflows.complaint import ComplaintWorkflow
+from workflows.help_affected import HelpAffectedWorkflow
 from workflows.root_cause import RootCauseWorkflow
+from workflows.systemic_fix import SystemicFixWorkflow
 
 HISTORIES = Path(__file__).with_name("histories")
 IDENTITY = "recorder"
 """In place of the process and machine that histories otherwise name."""
 ONE_LOOK = "one_look"
+ONE_LIST = "one_list"
 _log = logging.getLogger(__name__)
 
 
@@ -78,8 +82,9 @@ async def keep(handle: WorkflowHandle[Any, Any], file: Path) -> None:
 async def record() -> None:
     """Live every life that is missing, and keep its history."""
     missing = [life for life in LIVES if not history_file(life, ComplaintWorkflow).exists()]
-    look = history_file(ONE_LOOK, RootCauseWorkflow)
-    if not missing and look.exists():
+    missing_fixes = [life for life in FIX_LIVES if not history_file(life, SystemicFixWorkflow).exists()]
+    look, help_ = history_file(ONE_LOOK, RootCauseWorkflow), history_file(ONE_LIST, HelpAffectedWorkflow)
+    if not missing and not missing_fixes and look.exists() and help_.exists():
         _log.info("a history of every life is kept already")
         return
     settings = {"limit.historyCount.suggestContinueAsNew": str(CONTINUES_AFTER_EVENTS)}
@@ -91,8 +96,12 @@ async def record() -> None:
             for life in missing:
                 live = await LIVES[life](desk)
                 await keep(live.handle, history_file(life, ComplaintWorkflow))
+            for life in missing_fixes:
+                await keep(await FIX_LIVES[life](desk), history_file(life, SystemicFixWorkflow))
             if not look.exists():
                 await keep(await looked(desk), look)
+            if not help_.exists():
+                await keep(await helped(desk), help_)
 
 
 async def looked(desk: Desk) -> WorkflowHandle[Any, Any]:

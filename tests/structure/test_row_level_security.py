@@ -35,6 +35,7 @@ CASE_TABLES = sorted(table.name for table in vars(cases).values() if isinstance(
 WITHOUT_POLICY = {
     "receipt_pending": "a queue over all agencies: ids only",
     "outbox_pending": "a queue over all agencies: ids only",
+    "affected_pending": "a queue over all agencies: ids only",
     "fix_pending": "a queue over all agencies: ids only",
     "case_search": "read by search_cases alone, which filters by itself; full-text operators are not leakproof",
     "staff_identity": "sign-in comes before the agency is known; read by functions alone",
@@ -57,6 +58,8 @@ CHECKED_WORDS = {
 """Columns whose values a CHECK watches."""
 OTHER_WORDS: dict[str, dict[str, object]] = {
     "attachment": {"state": "clean", "name": uuid.uuid4()},
+    "affected_list": {"help": "notify", "occasion": "accepted"},
+    "affected_person": {"result": None, "reason": None, "done_at": None},
     "fix_event": {"state": "worked_out"},
     "fix_file": {"state": "worked_out", "verdict": None},
 }

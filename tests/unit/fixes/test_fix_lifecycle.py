@@ -24,6 +24,7 @@ from tests.given_fixes import (
     CHANGED_ON,
     CONTROL,
     TARGET,
+    TO_THE_END,
     TOM,
     WORKED_OUT,
     a_fix_at,
@@ -260,3 +261,14 @@ def test_a_story_is_told_in_order_and_without_gaps() -> None:
     assert fold(fix, [first, second]) == apply(opened, second)
     with pytest.raises(ValueError, match="does not follow"):
         fold(fix, [second])
+
+
+def test_each_verdict_needs_words_of_its_own_also_after_an_attempt_that_failed() -> None:
+    failed = done(a_fix_at(FixState.MONITORED), FixAction.FIND_NOT_EFFECTIVE)
+    judged = asked.ApproveWords(actor=SUE, key=a_key(), occasion=Occasion.JUDGED, words=a_text())
+    told = after(failed, judged)
+    worked = done(told, FixAction.ADD_OPTION, FixAction.CHOOSE_OPTION, FixAction.PLAN_MEASURE, *TO_THE_END)
+
+    assert after(worked, judged.model_copy(update={"key": a_key()})).approved == (Occasion.JUDGED,)
+    with pytest.raises(AlreadyDone):
+        after(told, judged.model_copy(update={"key": a_key()}))

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The look at a fix's effect: the weekly cells summed into the plan's targets and controls, judged by analytics.effect.
+
+The plan's targets are one series, in which a complaint counts once; each control is a series of its own, and a
+complaint counts for the first control that names it. Beside them stand the other failures of the targets' families in
+the same places, for that is where complaints may have moved. Weeks that raised the signal, and those of the transition,
+are neither before nor after.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from analytics.always_valid import ratio_posterior
+from analytics.arrays import BoolArray, FloatArray
+from analytics.effect import Effect as Judged
+from analytics.effect import EffectSettings, judge, rate_ratio_of, totals_of_all, trigger_weeks
+from analytics.effect import Verdict as Said
+from analytics.effect_checks import Checks, Study, compare, displacement, held_back, intake, placebo
+from analytics.effect_words import LeftOut, sentences
+from models.aggregates import Cell, monday_of
+from models.fixes.affected import OTHER_FAMILY
+from models.fixes.commands import CellRef, Effect, Plan
+from models.fixes.fix import Fix
+from models.fixes.terms import Verdict
+from models.fixes.watching import DAYS_PER_WEEK, first_changed_week
+from models.messages import canonical, canonical_message, sha256
+from models.policy import Policy
+from models.taxonomy import Kind
+from models.wording import day_in_words
+
+INTAKE_FAMILY = "intake"
+"""The one family of intake categories, as signals name it."""
+MOST_SIBLINGS = 20
+_VERDICTS = {
+    Said.EFFECTIVE: Verdict.EFFECTIVE,
+    Said.NOT_EFFECTIVE: Verdict.NOT_EFFECTIVE,
+    Said.NOT_YET_KNOWN: Verdict.NOT_YET_KNOWN,
+}
+Totals = Mapping[Cell, int]
+WeekCounts = Mapping[date, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a look is made of: weekly counts of named series, the target first, then the controls."""
+
+    weeks: tuple[date, ...]
+    """Mondays."""
+    counts: FloatArray
+    """Series by weeks."""
+    names: tuple[str, ...]
+    controls: int
+
+    @property
+    def neighbours(self) -> tuple[int, ...]:
+        """Every series that complaints of the target may have moved to."""
+        return tuple(range(1, len(self.names)))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What each week is to a look."""
+
+    is_before: BoolArray
+    is_after: BoolArray
+    left_out: LeftOut
+
+
+def effect_of(fix: Fix, totals: Totals, as_of: date, policy: Policy) -> Effect:
+    """Return what the counts as of the end of `as_of`, a Sunday, say of the change; the same counts say the same.
+
+    A change with too little past to be judged by is not yet known, and the sentence says why.
+    """
+    plan, changed_on = fix.plan, fix.changed_on
+    if plan is None or changed_on is None:
+        message = f"Fix {fix.id} has no change in place whose effect could be looked at."
+        raise ValueError(message)
+    counted = counted_for(plan, changed_on, totals, as_of, policy)
+    settings = EffectSettings(target_reduction=plan.target_reduction)
+    study, parts = _study(counted, plan, changed_on, settings)
+    inputs_hash = _hash_of(fix, as_of, counted)
+    comparison = compare(study, study.target, study.controls)
+    try:
+        judged = judge(comparison, settings, controls_ratio=None if study.controls else math.inf)
+    except ValueError as problem:
+        return _not_judged(study, as_of, str(problem), inputs_hash)
+    checks = Checks(placebo(study, settings), displacement(study, counted.neighbours), intake(study))
+    judged = held_back(judged, checks.placebo)
+    said = sentences(
+        judged,
+        checks,
+        parts.left_out,
+        settings,
+        names=counted.names,
+        weeks=[day_in_words(week, "en") for week in counted.weeks],
+    )
+    return _effect(fix, judged, as_of, said, inputs_hash)
+
+
+def counted_for(plan: Plan, changed_on: date, totals: Totals, as_of: date, policy: Policy) -> Counted:
+    """Return the weekly counts that the plan speaks of, from the first week in which any of it was counted."""
+    last = monday_of(as_of - timedelta(days=DAYS_PER_WEEK - 1))
+    earliest = monday_of(changed_on) - timedelta(weeks=policy.surveillance.baseline_weeks)
+    named = [*_families(totals, policy)]
+    target: dict[date, int] = {}
+    controls: list[dict[date, int]] = [{} for _ in plan.controls]
+    for cell, family, number in named:
+        if not earliest <= cell.week <= last:
+            continue
+        if any(is_in(cell, family, ref) for ref in plan.targets):
+            target[cell.week] = target.get(cell.week, 0) + number
+        elif (place := _first_with(cell, family, plan.controls)) is not None:
+            controls[place][cell.week] = controls[place].get(cell.week, 0) + number
+    siblings = _siblings(plan, named)
+    first = min((week for one in (target, *controls) for week in one), default=last)
+    weeks = tuple(first + timedelta(weeks=week) for week in range((last - first).days // DAYS_PER_WEEK + 1))
+    series: tuple[WeekCounts, ...] = (target, *controls, *siblings.values())
+    return Counted(
+        weeks=weeks,
+        counts=np.array([[one.get(week, 0) for week in weeks] for one in series], dtype=np.float64),
+        names=("The target", *(name_of(ref, policy) for ref in (*plan.controls, *siblings))),
+        controls=len(controls),
+    )
+
+
+def is_in(cell: Cell, family: str, ref: CellRef) -> bool:
+    """Return whether a weekly cell, whose code is of that family, is counted by the reference."""
+    return (
+        ref.measure == cell.measure
+        and ref.family in {None, family}
+        and ref.code in {None, cell.code}
+        and ref.service in {None, cell.service}
+        and ref.office in {None, cell.office}
+    )
+
+
+def family_of(measure: str, code: str, families: Mapping[str, str]) -> str:
+    """Return the family of a code, as signals name it; also of codes that the policy does not know."""
+    return INTAKE_FAMILY if measure == "intake" else families.get(code, OTHER_FAMILY)
+
+
+def families_of(policy: Policy) -> dict[str, str]:
+    """Return the family of every process failure that the policy knows, retired ones included."""
+    return {term.code: term.family for term in policy.taxonomy.of(Kind.FAILURE) if term.family}
+
+
+def name_of(ref: CellRef, policy: Policy) -> str:
+    """Return a cell in the words of staff: "Dropped or lost, Benefit payments, Harbor"."""
+    language = policy.agency.languages[0]
+    terms = policy.taxonomy.by_code
+    services = {service.id: service.name[language] for service in policy.agency.services}
+    offices = {office.id: office.name for office in policy.agency.offices}
+    code = ref.code or (ref.family if ref.measure == "cause" else None)
+    words = (
+        (terms[code].name_in(language) if code in terms else code) if code else "All complaints",
+        services.get(ref.service, ref.service) if ref.service else None,
+        offices.get(ref.office, ref.office) if ref.office else None,
+    )
+    return ", ".join(word for word in words if word)
+
+
+def _families(totals: Totals, policy: Policy) -> list[tuple[Cell, str, int]]:
+    families = families_of(policy)
+    return [(cell, family_of(cell.measure, cell.code, families), number) for cell, number in totals.items()]
+
+
+def _first_with(cell: Cell, family: str, refs: Sequence[CellRef]) -> int | None:
+    return next((place for place, ref in enumerate(refs) if is_in(cell, family, ref)), None)
+
+
+def _siblings(plan: Plan, named: Iterable[tuple[Cell, str, int]]) -> dict[CellRef, dict[date, int]]:
+    """Return the counts of the targets' families' other codes in the same places, unless a control counts them."""
+    wider = tuple(target.model_copy(update={"code": None}) for target in plan.targets if target.code)
+    found: dict[CellRef, dict[date, int]] = {}
+    for cell, family, number in named:
+        if any(is_in(cell, family, ref) for ref in (*plan.targets, *plan.controls)):
+            continue
+        if (place := _first_with(cell, family, wider)) is not None:
+            weekly = found.setdefault(wider[place].model_copy(update={"family": family, "code": cell.code}), {})
+            weekly[cell.week] = weekly.get(cell.week, 0) + number
+    by_size = sorted(found, key=lambda ref: (-sum(found[ref].values()), canonical_message(ref)))
+    return {ref: found[ref] for ref in by_size[:MOST_SIBLINGS]}
+
+
+def _study(counted: Counted, plan: Plan, changed_on: date, settings: EffectSettings) -> tuple[Study, Parts]:
+    """Return the counts with what each week is; weeks that raised the signal are looked for unless the plan names them.
+
+    Its series are target, controls and siblings, in this order.
+    """
+    parts = _parts(counted.weeks, plan, changed_on)
+    controls = tuple(range(1, 1 + counted.controls))
+    exposure = np.ones_like(counted.counts)
+    study = Study(counted.counts, exposure, 0, controls, parts.is_before, parts.is_after)
+    if plan.trigger_from is not None or parts.is_before.sum() < settings.least_weeks_before:
+        return study, parts
+    found = trigger_weeks(compare(study, 0, controls))
+    if not found:
+        return study, parts
+    is_before = parts.is_before.copy()
+    is_before[np.flatnonzero(is_before)[-found:]] = False
+    left_out = LeftOut(trigger_weeks=found, transition_weeks=parts.left_out.transition_weeks)
+    return (
+        Study(counted.counts, exposure, 0, controls, is_before, parts.is_after),
+        Parts(is_before, parts.is_after, left_out),
+    )
+
+
+def _parts(weeks: Sequence[date], plan: Plan, changed_on: date) -> Parts:
+    one_week = timedelta(days=DAYS_PER_WEEK)
+    begins = first_changed_week(changed_on, plan.transition_weeks)
+    is_before = np.array([week + one_week <= changed_on for week in weeks], dtype=np.bool_)
+    is_after = np.array([week >= begins for week in weeks], dtype=np.bool_)
+    trigger = np.array([_raised_the_signal(week, plan) for week in weeks], dtype=np.bool_) & is_before
+    left_out = LeftOut(
+        trigger_weeks=int(trigger.sum()),
+        trigger_was_given=bool(trigger.any()),
+        transition_weeks=int((~is_before & ~is_after).sum()),
+    )
+    return Parts(is_before & ~trigger, is_after, left_out)
+
+
+def _raised_the_signal(week: date, plan: Plan) -> bool:
+    if plan.trigger_from is None or plan.trigger_until is None:
+        return False
+    return week <= plan.trigger_until and week + timedelta(days=DAYS_PER_WEEK) > plan.trigger_from
+
+
+def _effect(fix: Fix, judged: Judged, as_of: date, said: tuple[str, ...], inputs_hash: str) -> Effect:
+    verdict = _VERDICTS[judged.verdict]
+    return Effect(
+        as_of=as_of,
+        verdict=verdict,
+        observed=judged.observed,
+        expected=_rounded(judged.expected),
+        rate_ratio=_rounded(judged.rate_ratio.estimate),
+        rate_ratio_low=_rounded(judged.rate_ratio.lower),
+        rate_ratio_high=_rounded(judged.rate_ratio.upper),
+        probability_reduced=_rounded(judged.probability_reduced),
+        e_value=_rounded(judged.e_value),
+        weeks_still_needed=judged.weeks_still_needed,
+        # Also where complaints that were coded late have changed what is known of the weeks of success.
+        has_relapsed=fix.effective_on is not None and verdict is Verdict.NOT_EFFECTIVE,
+        sentences=said,
+        inputs_hash=inputs_hash,
+    )
+
+
+def _not_judged(study: Study, as_of: date, why: str, inputs_hash: str) -> Effect:
+    """Return the look at a change with too little past: what came, and how little that says."""
+    comparison = compare(study, study.target, study.controls)
+    totals = totals_of_all(comparison)
+    posterior = ratio_posterior(totals)
+    ratio = rate_ratio_of(posterior)
+    before = max(float(totals.before_controls[0]), 1.0)
+    return Effect(
+        as_of=as_of,
+        verdict=Verdict.NOT_YET_KNOWN,
+        observed=int(totals.after[0, 0]),
+        expected=_rounded(float(totals.before[0] * totals.after_controls[0, 0]) / before),
+        rate_ratio=_rounded(ratio.estimate),
+        rate_ratio_low=_rounded(ratio.lower),
+        rate_ratio_high=_rounded(ratio.upper),
+        probability_reduced=_rounded(float(posterior.chance_at_most(1.0)[0])),
+        e_value=1.0,
+        sentences=("It is not yet known whether the fix works.", why),
+        inputs_hash=inputs_hash,
+    )
+
+
+def _rounded(number: float) -> float:
+    """Return six significant figures: more would differ between machines."""
+    return float(f"{number:.6g}")
+
+
+def _hash_of(fix: Fix, as_of: date, counted: Counted) -> str:
+    """Return the SHA-256 (hex) of what was looked at; the same hash, the same verdict."""
+    assert fix.plan is not None
+    looked_at = {
+        "plan": fix.plan.frozen_hash,
+        "changed_on": str(fix.changed_on),
+        "was_effective": fix.effective_on is not None,
+        "as_of": str(as_of),
+        "weeks": [str(week) for week in counted.weeks],
+        "names": list(counted.names),
+        "counts": [[int(number) for number in row] for row in counted.counts],
+    }
+    return sha256(canonical(looked_at)).hex()

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sweep for systemic fixes: openings without an event, open fixes and unfinished lists without a workflow."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from activities.database import transaction
+from activities.running import workflow_runs
+from models.references import affected_workflow_id_for, fix_workflow_id_for
+
+SETTLED_AFTER = timedelta(minutes=1)
+"""A fix opened later than this is on its way."""
+_FIXES = text("""
+    SELECT o.fix_id FROM fix_opening o LEFT JOIN fix_file f USING (fix_id)
+    WHERE o.agency = :agency AND o.opened_at < :before AND coalesce(f.is_open, true) ORDER BY o.fix_id
+""")
+_QUEUE_FIX = text("INSERT INTO fix_pending (fix_id, agency) VALUES (:id, :agency) ON CONFLICT DO NOTHING")
+_WAKE_FIX = text("SELECT pg_notify('fix', '')")
+_LISTS = text("""
+    SELECT list_id FROM affected_list
+    WHERE agency = :agency AND begun_at IS NOT NULL AND finished_at IS NULL ORDER BY list_id
+""")
+_QUEUE_LIST = text("INSERT INTO affected_pending (list_id, agency) VALUES (:id, :agency) ON CONFLICT DO NOTHING")
+_WAKE_LIST = text("SELECT pg_notify('affected', '')")
+
+
+async def queue_lost_fixes(engine: AsyncEngine, client: Client, agency: str, now: datetime) -> int:
+    """Queue the agency's fixes that should have a workflow and have none; return how many there are."""
+    async with transaction(engine, agency) as connection:
+        asked = await connection.scalars(_FIXES, {"agency": agency, "before": now - SETTLED_AFTER})
+    lost = [fix_id for fix_id in asked if not await workflow_runs(client, fix_workflow_id_for(fix_id))]
+    if lost:
+        async with transaction(engine, agency) as connection:
+            await connection.execute(_QUEUE_FIX, [{"id": fix_id, "agency": agency} for fix_id in lost])
+            await connection.execute(_WAKE_FIX)
+    return len(lost)
+
+
+async def queue_lost_lists(engine: AsyncEngine, client: Client, agency: str) -> int:
+    """Queue the agency's lists that have begun, are not finished and have no workflow; return how many there are."""
+    async with transaction(engine, agency) as connection:
+        asked = await connection.scalars(_LISTS, {"agency": agency})
+    lost = [list_id for list_id in asked if not await workflow_runs(client, affected_workflow_id_for(list_id))]
+    if lost:
+        async with transaction(engine, agency) as connection:
+            await connection.execute(_QUEUE_LIST, [{"id": list_id, "agency": agency} for list_id in lost])
+            await connection.execute(_WAKE_LIST)
+    return len(lost)

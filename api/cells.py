@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weekly counts as a fix's plan names them: in words, and summed out of the aggregate's cells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from models.aggregates import Cell
+from models.fixes.commands import CellRef
+from models.policy import Policy
+from models.taxonomy import Kind
+
+INTAKE_FAMILY = "intake"
+"""The one family of intake categories, as signals name it."""
+OTHER_FAMILY = "other"
+"""The family of causes that the policy does not know."""
+Kinds = Mapping[CellRef, Mapping[date, int]]
+"""Weekly counts by what is counted."""
+
+
+def name_of_cell(ref: CellRef, policy: Policy) -> str:
+    """Return what a count is of, in words: its failure or kind of problem, service and office."""
+    language = policy.agency.languages[0]
+    terms = policy.taxonomy.by_code
+    services = {service.id: service.name[language] for service in policy.agency.services}
+    offices = {office.id: office.name for office in policy.agency.offices}
+    what = ref.code or (ref.family if ref.measure == "cause" else None)
+    parts = (
+        (terms[what].name_in(language) if what in terms else what) if what else "All complaints",
+        services.get(ref.service, ref.service) if ref.service else "",
+        offices.get(ref.office, ref.office) if ref.office else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def families_of(policy: Policy) -> dict[str, str]:
+    """Return the family of every process failure that the policy knows, retired ones included."""
+    return {term.code: term.family for term in policy.taxonomy.of(Kind.FAILURE) if term.family}
+
+
+def by_kind(totals: Mapping[Cell, int], policy: Policy) -> Kinds:
+    """Return the weekly counts by what is counted; channels are added up.
+
+    There are far fewer kinds than cells, so that asking what a reference counts stays cheap.
+    """
+    families = families_of(policy)
+    kinds: dict[CellRef, Counter[date]] = {}
+    refs: dict[tuple[str, str, str, str], CellRef] = {}
+    for cell, number in totals.items():
+        place = (cell.measure, cell.code, cell.service, cell.office)
+        if place not in refs:
+            family = INTAKE_FAMILY if cell.measure == "intake" else families.get(cell.code, OTHER_FAMILY)
+            # Not validated: of the aggregate's own words some are empty, where nobody has said a service or an office.
+            refs[place] = CellRef.model_construct(
+                measure=cell.measure, family=family, code=cell.code, service=cell.service, office=cell.office
+            )
+        kinds.setdefault(refs[place], Counter())[cell.week] += number
+    return kinds
+
+
+def weekly(kinds: Kinds, refs: Iterable[CellRef]) -> Counter[date]:
+    """Return how many complaints came in each week that any of the references counts, each complaint once."""
+    wanted = tuple(refs)
+    counts: Counter[date] = Counter()
+    for kind, weeks in kinds.items():
+        if any(ref.contains(kind) for ref in wanted):
+            counts.update(weeks)
+    return counts
+
+
+def without(kinds: Kinds, refs: Iterable[CellRef]) -> Kinds:
+    """Return the counts that none of the references counts."""
+    unwanted = tuple(refs)
+    return {kind: weeks for kind, weeks in kinds.items() if not any(ref.contains(kind) for ref in unwanted)}

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The weekly course of a fix: what came, and what would have come without the change, for the chart and its table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from analytics.effect import EffectSettings, judge
+from analytics.effect_checks import Study, compare
+from api.cells import by_kind, weekly, without
+from models.aggregates import Cell, monday_of
+from models.fixes.commands import Plan
+from models.fixes.fix import Fix
+from models.fixes.watching import DAYS_PER_WEEK, first_changed_week
+from models.policy import Policy
+
+WEEKS_BEFORE = 52
+_WEEK = timedelta(days=DAYS_PER_WEEK)
+
+
+@dataclass(frozen=True, slots=True)
+class CourseWeek:
+    """One week; nothing is expected where too little came before."""
+
+    week: date
+    observed: int
+    expected: float | None
+    lower: int | None
+    upper: int | None
+
+
+def seen_from(changed_on: date) -> date:
+    """Return the Monday from which a course is shown."""
+    return monday_of(changed_on) - WEEKS_BEFORE * _WEEK
+
+
+def course_of(fix: Fix, counts: Mapping[Cell, int], policy: Policy) -> tuple[CourseWeek, ...]:
+    """Return the weeks from a year before the change to the last look, as they were known at that look."""
+    assert fix.plan is not None
+    assert fix.changed_on is not None
+    assert fix.effect is not None
+    kinds = by_kind(counts, policy)
+    target = weekly(kinds, fix.plan.targets)
+    beside = weekly(without(kinds, fix.plan.targets), fix.plan.controls)
+    last = monday_of(fix.effect.as_of)
+    first = min((week for week in (*target, *beside) if week >= seen_from(fix.changed_on)), default=last)
+    weeks = [first + number * _WEEK for number in range((last - first).days // DAYS_PER_WEEK + 1)]
+    rows = np.array([[series[week] for week in weeks] for series in (target, beside)], dtype=np.float64)
+    study = Study(
+        rows, np.ones_like(rows), 0, (1,) if fix.plan.controls else (),
+        np.array([_is_before(week, fix.plan, fix.changed_on) for week in weeks], dtype=np.bool_),
+        np.array([week >= first_changed_week(fix.changed_on, fix.plan.transition_weeks) for week in weeks]),
+    )  # fmt: skip
+    settings = EffectSettings(target_reduction=fix.plan.target_reduction)
+    comparison = compare(study, study.target, study.controls)
+    try:
+        chart = judge(comparison, settings, controls_ratio=None if study.controls else math.inf).chart
+    except ValueError:
+        # Too little past to expect anything from; what came is shown all the same.
+        return tuple(CourseWeek(week, target[week], None, None, None) for week in weeks)
+    return tuple(
+        CourseWeek(week, target[week], round(float(expected), 1), int(lower), int(upper))
+        for week, expected, lower, upper in zip(weeks, chart.expected, chart.lower, chart.upper, strict=True)
+    )
+
+
+def _is_before(week: date, plan: Plan, changed_on: date) -> bool:
+    if week + _WEEK > changed_on:
+        return False
+    if plan.trigger_from is None or plan.trigger_until is None:
+        return True
+    return not (week <= plan.trigger_until and week + _WEEK > plan.trigger_from)

@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a form to what is asked of a systemic fix, and from a fix to forms filled in as far as can be known."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+
+from api.cells import Kinds
+from api.middleware import BODY_LIMIT_BYTES
+from api.pages.forms import Faults, Form, Sent
+from api.pages.words import Option, Words
+from api.planning import Candidate, Past, candidates, countable, look_on, past_of
+from api.problems import faults_of
+from api.shapes import FieldFault
+from api.shapes_fixes import FIX_TEXT_LIMIT, MOST_PEOPLE, FixActionAsked
+from models.fixes.commands import CellRef
+from models.fixes.fix import Fix
+from models.fixes.terms import CauseCategory, EvidenceSource, FixAction, Help, MeasureKind, Occasion, Strength
+from models.policy import Policy
+
+WHYS = 5
+PEOPLE_FIELD = "people"
+PERSON_COLUMNS = ("name", "email", "language", "remedy", "amount", "authority")
+PERCENT = 100
+_DEFAULT_REDUCTION = 50
+_CHANGE_IN = timedelta(weeks=4)
+_OF_PERSON = re.compile(r"people\.(\d+)\.(\w+)")
+_NO_UTF8 = re.compile("[\udc80-\udcff]")
+_ASKED: TypeAdapter[FixActionAsked] = TypeAdapter(FixActionAsked)
+_CELL_PARTS = ("measure", "family", "code", "service", "office")
+_STRENGTH_WORDS = {
+    Strength.STRONGER: "Stronger: it cannot go wrong that way any more (a system, a form, a rule that forces it)",
+    Strength.INTERMEDIATE: "Intermediate: it helps people to do it right (a checklist, a second look, more staff)",
+    Strength.WEAKER: "Weaker: it depends on people remembering (training, a reminder, a new instruction)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What may be chosen in the forms of a fix."""
+
+    people: tuple[Option, ...]
+    categories: tuple[Option, ...]
+    sources: tuple[Option, ...]
+    kinds: tuple[Option, ...]
+    strengths: tuple[Option, ...]
+    helps: tuple[Option, ...]
+    options: tuple[Option, ...]
+    measures: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A plan as it is proposed: cells to tick, and what the year before says of them."""
+
+    targets: tuple[tuple[CellRef, float], ...]
+    controls: tuple[Candidate, ...]
+    past: Past
+    trigger: tuple[date, date] | None
+    kinds: Kinds
+    is_chosen: bool
+    """Whether the signals say what is counted; if not, somebody has to choose."""
+
+    def refs(self) -> dict[str, CellRef]:
+        """Return every cell that may be ticked, by how a form spells it."""
+        told = [ref for ref, _ in self.targets] + [each.ref for each in self.controls]
+        return {spelled(ref): ref for ref in told}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A form, the fix it is about, and what it was made with."""
+
+    sent: Sent
+    fix: Fix
+    choices: Choices
+    proposal: Proposal | None
+    policy: Policy
+    today: date
+
+
+def spelled(ref: CellRef) -> str:
+    """Return a cell as a form's field holds it."""
+    return "|".join(getattr(ref, part) or "" for part in _CELL_PARTS)
+
+
+def choices_of(fix: Fix, words: Words, texts: Mapping[UUID, str]) -> Choices:
+    """Return what may be chosen."""
+    return Choices(
+        people=words.people,
+        categories=tuple(Option(each.value, each.label) for each in CauseCategory),
+        sources=tuple(Option(each.value, each.label) for each in EvidenceSource),
+        kinds=tuple(Option(each.value, each.label) for each in MeasureKind),
+        strengths=tuple(Option(each.value, label) for each, label in _STRENGTH_WORDS.items()),
+        helps=(
+            Option(Help.NOTIFY.value, "Tell them"),
+            Option(Help.REMEDY.value, "Tell them what is put right for them"),
+        ),
+        options=tuple(Option(str(o.number), f"{o.number}. {_short(texts.get(o.words.id, ''))}") for o in fix.options),
+        measures=tuple(
+            Option(str(m.number), f"{m.number}. {_short(texts.get(m.words.id, ''))}")
+            for m in fix.standing_measures
+            if not m.is_done
+        ),
+    )
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"
+
+
+SHORT = 70
+
+
+def proposal_of(fix: Fix, kinds: Kinds, policy: Policy, today: date, trigger: tuple[date, date] | None) -> Proposal:
+    """Return the plan to propose: what the signals spoke of, beside what is like it and was not changed."""
+    if not fix.cells:
+        return _unsignalled(kinds, today)
+    beside = candidates(fix.cells, kinds, policy)
+    proposed = [each.ref for each in beside if each.is_proposed]
+    return Proposal(
+        targets=_rates(fix.cells, kinds, today, trigger),
+        controls=beside,
+        past=past_of(fix.cells, proposed, kinds, today, trigger=trigger),
+        trigger=trigger,
+        kinds=kinds,
+        is_chosen=True,
+    )
+
+
+def _unsignalled(kinds: Kinds, today: date) -> Proposal:
+    """Return what may be chosen where no signal says what is counted: the failures that came most often."""
+    refs = countable(kinds)
+    return Proposal(
+        targets=_rates(refs, kinds, today, None),
+        controls=tuple(Candidate(ref, rate, is_proposed=False) for ref, rate in _rates(refs, kinds, today, None)),
+        past=past_of((), (), kinds, today),
+        trigger=None,
+        kinds=kinds,
+        is_chosen=False,
+    )
+
+
+def _rates(
+    refs: Sequence[CellRef],
+    kinds: Kinds,
+    today: date,
+    trigger: tuple[date, date] | None,
+) -> tuple[tuple[CellRef, float], ...]:
+    return tuple((ref, past_of((ref,), (), kinds, today, trigger=trigger).per_week) for ref in refs)
+
+
+def plan_form(proposal: Proposal, today: date) -> Form:
+    """Return the form of a plan, filled in as it is proposed."""
+    values: dict[str, str | Sequence[str]] = {
+        "targets": tuple(spelled(ref) for ref, _ in proposal.targets) if proposal.is_chosen else (),
+        "controls": tuple(spelled(each.ref) for each in proposal.controls if each.is_proposed),
+        "reduction": str(_DEFAULT_REDUCTION),
+        "change_planned_on": (today + _CHANGE_IN).isoformat(),
+        "transition_weeks": "2",
+    }
+    if proposal.trigger is not None:
+        values |= {
+            "trigger_from": proposal.trigger[0].isoformat(),
+            "trigger_until": proposal.trigger[1].isoformat(),
+        }
+    return Form(values, prefix=f"{FixAction.REGISTER.value}-")
+
+
+def asked_of(action: FixAction, told: Told) -> FixActionAsked:
+    """Return what a form asks of a fix; raises Faults with a sentence for each field that is wrong."""
+    read = _READERS[action](told)
+    told.sent.check()
+    try:
+        return _ASKED.validate_python({"action": action, **{name: v for name, v in read.items() if v is not None}})
+    except ValidationError as wrong:
+        raise Faults({"": " ".join(_plainly(fault) for fault in faults_of(wrong.errors()))}) from wrong
+
+
+def _plainly(fault: FieldFault) -> str:
+    """Return a fault's sentence without the name of the interface's field, which no form shows."""
+    told = fault.sentence.partition("': ")[2] or fault.sentence
+    if (of_person := _OF_PERSON.search(fault.field)) is not None:
+        return f"Person {int(of_person[1]) + 1} of the file, {of_person[2].partition('_')[0]}: {told}"
+    return told[:1].upper() + told[1:]
+
+
+def _text(sent: Sent, name: str, missing: str) -> str | None:
+    return sent.text(name, missing=missing, limit=FIX_TEXT_LIMIT) or None
+
+
+def _one_of(sent: Sent, name: str, options: Iterable[Option], missing: str) -> str | None:
+    return sent.code(name, {option.value for option in options}, missing=missing)
+
+
+def _describe(told: Told) -> dict[str, Any]:
+    return {
+        "title": told.sent.line("title", missing="Give it a name in a line."),
+        "statement": _text(told.sent, "statement", "Say what goes wrong, for whom, where and since when."),
+    }
+
+
+def _add_cause(told: Told) -> dict[str, Any]:
+    whys = [_text(told.sent, f"why_{n}", "Write at least the first why." if n == 1 else "") for n in range(1, WHYS + 1)]
+    return {
+        "category": _one_of(told.sent, "category", told.choices.categories, "Choose the branch."),
+        "whys": [why for why in whys if why],
+    }
+
+
+def _add_evidence(told: Told) -> dict[str, Any]:
+    return {
+        "source": _one_of(told.sent, "source", told.choices.sources, "Choose where it comes from."),
+        "words": _text(told.sent, "words", "Write what it shows."),
+        "people_count": told.sent.number("people_count"),
+    }
+
+
+def _choose_option(told: Told) -> dict[str, Any]:
+    return {
+        "number": _one_of(told.sent, "number", told.choices.options, "Choose an option."),
+        "reason": _text(told.sent, "reason", "Say why this one."),
+    }
+
+
+def _plan_measure(told: Told) -> dict[str, Any]:
+    sent = told.sent
+    return {
+        "number": sent.number("number") or len(told.fix.measures) + 1,
+        "words": _text(sent, "words", "Write what is to be done."),
+        "kind": _one_of(sent, "kind", told.choices.kinds, "Choose what is changed."),
+        "strength": _one_of(sent, "strength", told.choices.strengths, "Choose how strong it is."),
+        "owner": _one_of(sent, "owner", told.choices.people, "Choose who does it."),
+        "due_on": sent.day("due_on", missing="Say by which day."),
+        "document": _text(sent, "document", ""),
+        "effective_on": sent.day("effective_on"),
+    }
+
+
+def _numbered_with_reason(told: Told) -> dict[str, Any]:
+    return {
+        "number": _one_of(told.sent, "number", told.choices.measures, "Choose the measure."),
+        "reason": _text(told.sent, "reason", "Give the reason; others will read it."),
+    }
+
+
+def _reason(told: Told) -> dict[str, Any]:
+    return {"reason": _text(told.sent, "reason", "Give the reason; others will read it.")}
+
+
+def _finish_measure(told: Told) -> dict[str, Any]:
+    done_on = told.sent.day("done_on", missing="Say on which day it was done.")
+    return {
+        "number": _one_of(told.sent, "number", told.choices.measures, "Choose the measure."),
+        "done_on": done_on,
+        "effective_on": told.sent.day("effective_on") or done_on,
+        "document": _text(told.sent, "document", ""),
+    }
+
+
+def _put_in_place(told: Told) -> dict[str, Any]:
+    return {"changed_on": told.sent.day("changed_on", missing="Say since which day the whole change is in place.")}
+
+
+def _register(told: Told) -> dict[str, Any]:
+    sent, proposal = told.sent, told.proposal
+    assert proposal is not None
+    offered = proposal.refs()
+    targets = _ticked(sent, "targets", offered, "Choose at least one count that is to fall.")
+    controls = _ticked(sent, "controls", offered, "")
+    percent = sent.number("reduction", missing="Say by how many per cent it is to fall.") or 0
+    planned_on = sent.day("change_planned_on", missing="Say when the change is planned.")
+    transition = sent.number("transition_weeks", missing="Say how many weeks the change takes to settle.")
+    trigger_from, trigger_until = sent.day("trigger_from"), sent.day("trigger_until")
+    typed_look = sent.day("look_on")
+    if not 0 < percent < PERCENT:
+        sent.errors.setdefault("reduction", "Write a whole number from 1 to 99.")
+    if sent.errors or planned_on is None or transition is None:
+        return {}
+    trigger = (trigger_from, trigger_until) if trigger_from and trigger_until else None
+    past = past_of(targets, controls, proposal.kinds, told.today, trigger=trigger)
+    weeks = past.weeks_needed(percent / PERCENT)
+    if typed_look is None and weeks is None:
+        sent.errors["look_on"] = _TOO_QUIET
+        return {}
+    look = typed_look or look_on(planned_on, transition, weeks or 0)
+    plan = {
+        "targets": targets,
+        "controls": controls,
+        "baseline_rate": round(past.per_week, 3),
+        "target_reduction": percent / PERCENT,
+        "change_planned_on": planned_on,
+        "transition_weeks": transition,
+        "trigger_from": trigger_from,
+        "trigger_until": trigger_until,
+        "look_on": look,
+    }
+    return {"plan": plan}
+
+
+_TOO_QUIET = (
+    "With so few complaints a week one would hardly ever know whether it works: choose more counts that are to fall, "
+    "or more to compare with; or name the day yourself."
+)
+
+
+def _ticked(sent: Sent, name: str, offered: Mapping[str, CellRef], missing: str) -> list[CellRef]:
+    ticked = sent.many(name)
+    if not ticked and missing:
+        sent.errors[name] = missing
+    if any(each not in offered for each in ticked):
+        sent.errors[name] = "Choose among those offered."
+        return []
+    return [offered[each] for each in ticked]
+
+
+def _list_affected(told: Told) -> dict[str, Any]:
+    sent = told.sent
+    people = _people_of(sent)
+    since = sent.day("since")
+    if (people is None) is (since is None) and not sent.errors:
+        sent.errors["since"] = "Send a file of people, or say since which day they complained: one of the two."
+    source = _text(sent, "source", "")
+    return {
+        "help": _one_of(sent, "help", told.choices.helps, "Choose how they are helped."),
+        "people": people,
+        "since": since,
+        "source": source or (f"Everybody who complained of this since {since}" if since else "An uploaded list"),
+        "words": _text(sent, "words", "Write what they are told."),
+    }
+
+
+def _people_of(sent: Sent) -> list[dict[str, Any]] | None:
+    """Return the people of an uploaded table, or None where none was sent; what is wrong names its line."""
+    typed = sent.text(PEOPLE_FIELD, limit=BODY_LIMIT_BYTES)
+    if not typed:
+        return None
+    if _NO_UTF8.search(typed):
+        sent.errors[PEOPLE_FIELD] = "This file is not in UTF-8; save it as CSV in UTF-8."
+        return None
+    rows = csv.DictReader(io.StringIO(typed.removeprefix("\ufeff")))
+    unknown = [name for name in rows.fieldnames or () if name not in PERSON_COLUMNS]
+    if unknown or not {"name", "email"} & set(rows.fieldnames or ()):
+        sent.errors[PEOPLE_FIELD] = f"The first line must name columns, of these: {', '.join(PERSON_COLUMNS)}."
+        return None
+    people = []
+    for row in rows:
+        if None in row or None in row.values():
+            sent.errors[PEOPLE_FIELD] = f"Line {rows.line_num} has more or fewer columns than the first line."
+            return None
+        told = {name: value.strip() for name, value in row.items() if value.strip()}
+        if (amount := told.pop("amount", None)) is not None:
+            told["amount_cents"] = str(Sent({"amount": (amount,)}).cents("amount") or 0)
+        people.append(told)
+    if not people or len(people) > MOST_PEOPLE:
+        sent.errors[PEOPLE_FIELD] = f"The file must hold 1 to {MOST_PEOPLE:,} people; send a longer list in several."
+        return None
+    return list(people)
+
+
+_OCCASIONS = tuple(Option(occasion.value, occasion.label) for occasion in Occasion)
+
+
+def _approve_words(told: Told) -> dict[str, Any]:
+    return {
+        "occasion": _one_of(
+            told.sent, "occasion", [Option(o.value, o.label) for o in Occasion], "Choose the occasion."
+        ),
+        "words": _text(told.sent, "words", "Write what they are told."),
+    }
+
+
+def _assign(told: Told) -> dict[str, Any]:
+    return {"owner": _one_of(told.sent, "owner", told.choices.people, "Choose the owner.")}
+
+
+def _words(told: Told) -> dict[str, Any]:
+    return {"words": _text(told.sent, "words", "Write a few words.")}
+
+
+_READERS: dict[FixAction, Callable[[Told], dict[str, Any]]] = {
+    FixAction.DESCRIBE: _describe,
+    FixAction.ADD_CAUSE: _add_cause,
+    FixAction.ADD_EVIDENCE: _add_evidence,
+    FixAction.ADD_OPTION: _words,
+    FixAction.CHOOSE_OPTION: _choose_option,
+    FixAction.PLAN_MEASURE: _plan_measure,
+    FixAction.DROP_MEASURE: _numbered_with_reason,
+    FixAction.SIGN_OFF: _reason,
+    FixAction.REGISTER: _register,
+    FixAction.FINISH_MEASURE: _finish_measure,
+    FixAction.PUT_IN_PLACE: _put_in_place,
+    FixAction.LIST_AFFECTED: _list_affected,
+    FixAction.APPROVE_WORDS: _approve_words,
+    FixAction.ASSIGN: _assign,
+    FixAction.NOTE: _words,
+    FixAction.ABANDON: _reason,
+}
+PAGE_ACTIONS = frozenset(_READERS)
+"""What has a form on a fix's page; signals are linked where they are decided on."""

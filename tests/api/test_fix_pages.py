@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixes on pages: led from a signal to its verdict by forms alone, refused in the lifecycle's own words."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from models.commands import SYSTEM
+from models.fixes.commands import FindEffective
+from models.fixes.terms import Verdict
+from models.terms import Role
+from tests.api.conftest import Front
+from tests.api.test_case_page import words
+from tests.api.test_fixes import IN_PLACE, MEASURE, WORKED_OUT, a_fix, act_on, done, found_not_effective, shown
+from tests.api.test_registers import a_signal
+from tests.api.test_staff_pages import send, sign_in
+from tests.given import a_key
+from tests.given_fixes import an_effect
+
+MONDAY = date(2026, 2, 23)
+"""The last whole week before the tests' moment."""
+
+
+async def weekly_counts(front: Front, office: str, per_week: int, weeks: int = 52) -> None:
+    """Write what the aggregates hold of a year of lost papers at an office."""
+    async with front.owner.begin() as connection:
+        for back in range(weeks):
+            week = MONDAY - timedelta(weeks=back)
+            await connection.execute(
+                text("""
+                    INSERT INTO cell_day (agency, measure, code, service, office, channel, week, happened_on, total)
+                    VALUES ('riverbend', 'cause', 'HND3', 'benefits', :office, 'web', :week, :week, :total)
+                """),
+                {"office": office, "week": week, "total": per_week},
+            )
+
+
+async def page_of(front: Front, fix_id: str) -> str:
+    page = await front.client.get(f"/fixes/{fix_id}")
+    assert page.status_code == 200, page.text
+    return page.text
+
+
+async def by_form(front: Front, fix_id: str, action: str, **fields: Any) -> httpx.Response:
+    return await send(front, f"/fixes/{fix_id}/actions/{action}", key=a_key(), **fields)
+
+
+async def found_effective(front: Front, fix_id: str) -> None:
+    """Have the weekly look find that the change works."""
+    effect = an_effect(Verdict.EFFECTIVE)
+    command = FindEffective(actor=SYSTEM, key=a_key(), effect=effect)
+    await front.actions.act_on_fix("riverbend", UUID(fix_id), command)
+
+
+async def test_a_signal_becomes_a_fix_that_forms_alone_lead_to_the_watch(front: Front) -> None:
+    await weekly_counts(front, "northgate", 5)
+    await weekly_counts(front, "harbor", 20)
+    signal_id = await a_signal(front, office="northgate")
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    decided = await send(
+        front, f"/signals/{signal_id}/decisions", key=a_key(), decision="accept", reason="The move.",
+        fix_title="The post at Northgate", fix_owner="sue",
+    )  # fmt: skip
+    signal_page = (await front.client.get(f"/signals/{signal_id}")).text
+    (fix_id,) = set(re.findall(r'href="/fixes/([0-9a-f-]{36})"', signal_page))
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("describe", {"title": "The post at Northgate", "statement": "Renewals are lost since the move."}),
+        ("add_cause", {"category": "PRO", "why_1": "They lie unopened.", "why_2": "Nobody is named for it."}),
+        ("add_evidence", {"source": "employee_idea", "words": "A colleague saw the pile.", "people_count": "1"}),
+        ("add_option", {"words": "Name somebody."}),
+        ("choose_option", {"number": "1", "reason": "It can start on Monday."}),
+        ("plan_measure", {name: str(value) for name, value in MEASURE.items() if name != "number"}),
+    ]
+    for action, fields in steps:
+        answer = await by_form(front, fix_id, action, **fields)
+        assert answer.status_code == 303, (action, words(answer.text))
+    ready = await page_of(front, fix_id)
+    target, control = "cause|HND|HND3|benefits|northgate", "cause|HND|HND3|benefits|harbor"
+    registered = await by_form(
+        front, fix_id, "register", targets=target, controls=control, reduction="50", change_planned_on="2026-03-02",
+        transition_weeks="2",
+    )  # fmt: skip
+    assert registered.status_code == 303, words(registered.text)
+    await by_form(front, fix_id, "finish_measure", number="1", done_on="2026-03-01")
+    await by_form(front, fix_id, "put_in_place", changed_on="2026-03-02")
+
+    assert decided.status_code == 303
+    assert "Dealt with by the fix" in words(signal_page)
+    assert f'value="{control}" checked' in ready
+    assert "5 a week over 48 weeks" in words(ready)
+    fix = await shown(front, fix_id, await front.token(Role.SUPERVISOR, name="sue"))
+    assert fix["state"] == "monitored"
+    assert fix["plan"]["plan"]["baseline_rate"] == 5.0
+    assert date(2026, 3, 30) < date.fromisoformat(fix["plan"]["plan"]["look_on"]) < date(2026, 8, 1)
+    watched = await page_of(front, fix_id)
+    assert fix["plan"]["frozen_hash"] in watched
+    assert "nothing is known of its effect yet" in watched
+
+
+async def test_the_page_says_what_lacks_and_opens_the_form_for_it(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    fresh = await page_of(front, fix_id)
+    await done(front, fix_id, sue, WORKED_OUT[0])
+    described = await page_of(front, fix_id)
+
+    assert "Say first what goes wrong, why it does, which option was chosen and what is to be done." in words(fresh)
+    assert re.search(r'id="do-describe" open', fresh)
+    assert re.search(r'id="do-add_cause" open', described)
+    assert 'action="/fixes/' in fresh
+    assert "/actions/register" not in fresh
+    assert 'id="why-register"' in fresh
+
+
+async def test_what_is_wrong_comes_back_beside_its_field_with_what_was_typed(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    answer = await by_form(front, fix_id, "plan_measure", words="Open the post by nine.", owner="nobody")
+
+    assert answer.status_code == 422
+    assert "Open the post by nine." in answer.text
+    told = words(answer.text)
+    for sentence in ("Choose how strong it is.", "Choose one of those offered.", "Say by which day."):
+        assert sentence in told
+
+
+async def test_a_fix_without_a_signal_is_judged_by_a_failure_that_somebody_chooses(front: Front) -> None:
+    await weekly_counts(front, "northgate", 5)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    opened = await send(front, "/fixes", key=a_key(), title="The post", statement="Forms are lost.")
+    fix_id = opened.headers["location"].partition("?")[0].rpartition("/")[2]
+    await done(front, fix_id, await front.token(Role.SUPERVISOR, name="sue"), *WORKED_OUT)
+
+    page = await page_of(front, fix_id)
+    typed = {"reduction": "50", "change_planned_on": "2026-04-06", "transition_weeks": "2"}
+    nothing = await by_form(front, fix_id, "register", **typed)
+    both = await by_form(front, fix_id, "register", **typed, targets="cause||HND3||", controls="cause||HND3||")
+    chosen = await by_form(front, fix_id, "register", **typed, targets="cause||HND3||")
+
+    assert 'value="cause||HND3||">' in page
+    assert "Choose at least one count that is to fall." in words(nothing.text)
+    assert "A control must not share complaints with a target" in words(both.text)
+    assert chosen.status_code == 303, words(chosen.text)
+
+
+async def test_too_few_complaints_to_judge_by_are_told_before_anything_is_frozen(front: Front) -> None:
+    await weekly_counts(front, "northgate", 1, weeks=3)
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    cell = {"measure": "cause", "family": "HND", "code": "HND3", "service": "benefits", "office": "northgate"}
+    fix_id = await a_fix(front, sue, cells=[cell])
+    await done(front, fix_id, sue, *WORKED_OUT)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    typed = {
+        "targets": "cause|HND|HND3|benefits|northgate", "reduction": "20", "change_planned_on": "2026-04-06",
+        "transition_weeks": "2",
+    }  # fmt: skip
+
+    refused = await by_form(front, fix_id, "register", **typed)
+    backwards = await by_form(front, fix_id, "register", **typed, look_on="2026-04-01")
+    by_hand = await by_form(front, fix_id, "register", **typed, look_on="2026-12-07")
+
+    assert "one would hardly ever know whether it works" in words(refused.text)
+    assert "look_on must come after the change" in words(backwards.text).lower()
+    assert by_hand.status_code == 303
+
+
+async def test_a_stale_page_is_refused_with_the_sentence(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    await done(front, fix_id, sue, {"action": "note", "words": "Meanwhile."})
+
+    answer = await by_form(front, fix_id, "add_option", words="Do it.", sequence="1")
+
+    assert answer.status_code == 409
+    assert "The fix has changed since you looked at it" in words(answer.text)
+
+
+async def test_a_verdict_shows_its_chart_and_sentences_and_rounds_stay(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await weekly_counts(front, "northgate", 5)
+    await weekly_counts(front, "harbor", 20)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    await done(front, fix_id, sue, *WORKED_OUT, *IN_PLACE)
+    await found_not_effective(front, fix_id)
+
+    again = await page_of(front, fix_id)
+    await done(front, fix_id, sue, *WORKED_OUT[6:], *IN_PLACE)
+    await found_effective(front, fix_id)
+    works = await page_of(front, fix_id)
+    listed = words((await front.client.get("/fixes")).text)
+
+    assert "Attempt 1: it does not work" in words(again)
+    assert "The last attempt did not last" in words(again)
+    assert "Does it work? It works" in words(works)
+    assert "<svg" in works
+    assert "Complaints week by week, the latest week first" in works
+    assert "It works" in listed
+
+
+async def test_people_of_a_file_are_listed_once_and_a_wrong_line_is_named(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    async def uploaded(table: str, encoding: str = "utf-8") -> httpx.Response:
+        return await front.client.post(
+            f"/fixes/{fix_id}/actions/list_affected",
+            data={"key": a_key(), "help": "remedy", "words": "We lost your form, and pay what it cost you."},
+            files={"people": ("people.csv", table.encode(encoding), "text/csv")},
+            headers={"Sec-Fetch-Site": "same-origin"},
+        )
+
+    good = await uploaded("name,email,amount,authority\nJo Rivers,jo@example.org,25.50,Rule 7\nMo Lane,,,\n")
+    short = await uploaded("name,email\nJo Rivers\n")
+    odd = await uploaded("name,colour\nJo,green\n")
+    wrong = await uploaded("email,amount,authority\njo@example.org,1,Rule 7\nnobody,no,Rule 7\n")
+    foreign = await uploaded("name,email\nJosé,jo@example.org\n", "latin-1")
+    twice = await uploaded("email\njo@example.org\nJO@example.org\n")
+
+    assert good.status_code == 303, words(good.text)
+    page = words(await page_of(front, fix_id))
+    assert "2 people, to be told what is put right for them" in page
+    assert "Line 2 has more or fewer columns" in words(short.text)
+    assert "The first line must name columns" in words(odd.text)
+    assert "An address stands there twice" in words(twice.text)
+    assert "Person 2 of the file, email: this holds signs that cannot stand here." in words(wrong.text)
+    assert "Person 2 of the file, amount: this must be more than 0." in words(wrong.text)
+    assert "This file is not in UTF-8" in words(foreign.text)
+    async with front.owner.begin() as connection:
+        rows = (await connection.execute(text("SELECT contact, amount_cents, authority FROM affected_person"))).all()
+    assert [tuple(row) for row in rows] == [
+        ({"name": "Jo Rivers", "email": "jo@example.org"}, 2550, "Rule 7"),
+        ({"name": "Mo Lane", "email": ""}, None, None),
+    ]
+
+
+async def test_everybody_who_complained_of_it_is_found_by_the_cases(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    contact = {"name": "Jo Rivers", "email": "jo@example.org"}
+    for _ in range(2):
+        await front.open_case(contact=contact)
+    await front.open_case(contact={"name": "Mo Lane", "email": "mo@example.org"}, category="lost")
+    fix_id = await a_fix(front, sue, cells=[{"measure": "intake", "family": "intake", "code": "too_slow"}])
+    told = {"action": "list_affected", "help": "notify", "source": "All of them", "words": "We are mending it."}
+    key = a_key()
+
+    first = await act_on(front, fix_id, sue, key, **told, since="2026-01-01")
+    again = await act_on(front, fix_id, sue, key, **told, since="2026-01-01")
+    nobody = await act_on(front, fix_id, sue, **told, since="2026-03-05")
+
+    assert first.status_code == 200, first.text
+    assert again.json() == first.json()
+    assert (await shown(front, fix_id, sue))["affected"][0]["people_count"] == 1
+    assert (nobody.status_code, nobody.json()["errors"][0]["field"]) == (422, "since")
+
+
+async def test_approved_words_stand_on_the_public_page_with_what_came_of_it(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await done(front, fix_id, sue, *WORKED_OUT, *IN_PLACE)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    before = await front.client.get("/a/riverbend/you-said")
+
+    draft = await page_of(front, fix_id)
+    approved = await by_form(front, fix_id, "approve_words", occasion="accepted", words="You said <b>lost</b>.")
+    await found_effective(front, fix_id)
+    after = await front.client.get("/a/riverbend/you-said")
+    elsewhere = await front.client.get("/a/lakeside/you-said")
+
+    assert "There is nothing to tell yet." in before.text
+    assert "You said: Paper renewals are lost at Northgate" in words(draft)
+    assert approved.status_code == 303, words(approved.text)
+    assert "You said &lt;b&gt;lost&lt;/b&gt;." in after.text
+    assert "It works: there are 50 percent fewer such complaints." in words(after.text)
+    assert "There is nothing to tell yet." in elsewhere.text
+
+
+@pytest.mark.parametrize(
+    ("role", "sees", "misses"),
+    [
+        (Role.CASEWORKER, "do-note", "do-describe"),
+        (Role.ANALYST, "do-describe", "do-choose_option"),
+        (Role.LIAISON, "do-add_evidence", "do-describe"),
+        (Role.AUDITOR, "story", "do-note"),
+    ],
+)
+async def test_each_role_finds_its_own_forms(front: Front, role: Role, sees: str, misses: str) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await done(front, fix_id, sue, {"action": "add_option", "words": "Do it."})
+    await sign_in(front, role, "somebody")
+
+    page = await page_of(front, fix_id)
+
+    assert f'id="{sees}"' in page
+    assert f'id="{misses}"' not in page

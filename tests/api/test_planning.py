@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a plan is proposed from: controls that share nothing with the target, the year before, when one will know."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from analytics.effect_power import weeks_needed
+from api.cells import by_kind, name_of_cell, weekly
+from api.planning import candidates, countable, look_on, past_of
+from models.aggregates import Cell
+from models.fixes.commands import CellRef
+from tests.given import a_policy
+
+POLICY = a_policy()
+TODAY = date(2026, 3, 4)
+LAST_WEEK = date(2026, 2, 23)
+TARGET = CellRef(measure="cause", family="HND", code="HND3", service="benefits", office="northgate")
+
+
+def counts(*told: tuple[str, str, int], weeks: int = 52) -> dict[Cell, int]:
+    """Return weekly counts of failures at offices, for benefits by web and by telephone."""
+    return {
+        Cell("cause", code, "benefits", office, channel, LAST_WEEK - timedelta(weeks=back)): number
+        for code, office, number in told
+        for channel in ("web", "phone")
+        for back in range(weeks)
+    }
+
+
+KINDS = by_kind(counts(("HND3", "northgate", 2), ("HND3", "harbor", 5), ("TIM2", "northgate", 3)), POLICY)
+
+
+def test_controls_are_the_same_failure_elsewhere_and_other_failures_in_the_same_place() -> None:
+    found = candidates((TARGET,), KINDS, POLICY)
+
+    assert [(each.ref.family, each.ref.code, each.ref.office, each.per_week) for each in found] == [
+        ("HND", "HND3", "harbor", 10.0),
+        ("TIM", None, "northgate", 6.0),
+    ]
+    assert all(each.is_proposed for each in found)
+
+
+def test_what_shares_complaints_with_another_target_is_no_control() -> None:
+    found = candidates((TARGET, TARGET.model_copy(update={"office": "harbor"})), KINDS, POLICY)
+
+    assert [each.ref.office for each in found] == ["northgate"]
+
+
+def test_the_rate_before_leaves_the_weeks_out_that_raised_the_signal() -> None:
+    high = {Cell("cause", "HND3", "benefits", "northgate", "web", LAST_WEEK): 80}
+    kinds = by_kind(counts(("HND3", "northgate", 2)) | high, POLICY)
+
+    with_it = past_of((TARGET,), (), kinds, TODAY)
+    without_it = past_of((TARGET,), (), kinds, TODAY, trigger=(LAST_WEEK, LAST_WEEK + timedelta(days=6)))
+
+    assert with_it.per_week > 4
+    assert (without_it.per_week, without_it.weeks) == (4.0, 51)
+
+
+def test_the_look_day_is_that_of_the_power_table() -> None:
+    past = past_of((TARGET,), [candidates((TARGET,), KINDS, POLICY)[0].ref], KINDS, TODAY)
+
+    weeks = past.weeks_needed(0.5)
+
+    assert weeks == weeks_needed(4.0, 0.5, dispersion=past.dispersion, controls_ratio=2.5, weeks_before=52)
+    assert look_on(date(2026, 4, 1), 2, weeks or 0) == date(2026, 4, 20) + timedelta(weeks=weeks or 0)
+    assert past_of((TARGET,), (), {}, TODAY).weeks_needed(0.5) is None
+
+
+def test_a_complaint_counts_once_though_two_references_count_it() -> None:
+    wider = TARGET.model_copy(update={"code": None, "office": None})
+
+    assert weekly(KINDS, (TARGET, wider))[LAST_WEEK] == 2 * (2 + 5)
+
+
+def test_without_a_signal_the_commonest_failures_are_offered() -> None:
+    assert [ref.code for ref in countable(KINDS)] == ["HND3", "TIM2"]
+
+
+def test_a_count_is_said_in_the_agencys_words() -> None:
+    assert name_of_cell(TARGET, POLICY) == "Dropped or lost, Benefit payments, Northgate Service Center"
+    everything = CellRef(measure="intake", family="intake", office="harbor")
+    assert name_of_cell(everything, POLICY) == "All complaints, Harbor Service Center"
