@@ -258,7 +258,7 @@ def empty_form(action: Action, case: Case, words: Words, me: str) -> Form:
     """Return the form of an action, filled in as far as the case and the policy tell."""
     prefix = f"{action.value}-"
     if action is Action.TRIAGE:
-        return _suggested_triage(case, words, me, prefix)
+        return _triage_as_it_stands(case, prefix) if _is_triaged(case) else _suggested_triage(case, words, me, prefix)
     if action is Action.TAG_ROOT_CAUSE:
         values = {f"failure_severity_{issue.number}": str(case.severity) for issue in case.issues if case.severity} | {
             f"scope_{issue.number}": Scope.ONE_PERSON.value for issue in case.issues
@@ -267,14 +267,30 @@ def empty_form(action: Action, case: Case, words: Words, me: str) -> Form:
     return Form(prefix=prefix)
 
 
+def _is_triaged(case: Case) -> bool:
+    return case.severity is not None
+
+
+def _triage_as_it_stands(case: Case, prefix: str) -> Form:
+    """Return what was decided, to be changed where it is wrong; suggestions would undo it unasked."""
+    values = {
+        "office": case.office or "",
+        "severity": str(case.severity),
+        "track": case.track.value,
+        "team": case.team or "",
+        "owner": case.owner or "",
+    }
+    for issue in case.issues:
+        values |= {f"service_{issue.number}": issue.service or "", f"category_{issue.number}": issue.category or ""}
+    return Form(values, prefix=prefix, numbers=issue_numbers(case))
+
+
 def _suggested_triage(case: Case, words: Words, me: str, prefix: str) -> Form:
     policy = words.policy
     first = case.issues[0] if case.issues else None
     service = (first.service if first else None) or case.receipt.service
     category = (first.category if first else None) or case.receipt.category
-    severity = case.severity
-    if severity is None and case.attention:
-        severity = policy.severity.safety_screen.severity
+    severity = policy.severity.safety_screen.severity if case.attention else None
     route = policy.route(service=service, category=category, severity=severity, office=case.office)
     values = {
         "office": case.office or "",

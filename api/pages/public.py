@@ -345,7 +345,9 @@ def _findings(case: Case) -> tuple[str, ...]:
 def _who_acts(state: State) -> str:
     if state is State.WAITING_FOR_COMPLAINANT:
         return "You: please answer our question"
-    if state in {State.ANSWERED, State.CLOSED}:
+    if state is State.ANSWERED:
+        return "We do: we note what went wrong and close it. Then you may ask us to look again"
+    if state is State.CLOSED:
         return "Nobody has to. You may ask us to look again"
     return "Nobody" if state.is_final else "We do"
 

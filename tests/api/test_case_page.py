@@ -217,3 +217,19 @@ async def test_every_root_cause_stands_in_its_family_with_its_meaning(front: Fro
     assert words(stalled).partition("TIM3")[0].count("No action for long, backlog or inactive queue") == 1
     assert "<summary><strong>Timeliness</strong>" in form.partition('value="TIM1"')[0]
     assert form.count('type="radio"') == 46
+
+
+async def test_a_triage_that_is_changed_begins_with_what_was_decided(front: Front) -> None:
+    taken = await front.case_at(State.IN_TRIAGE)
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    decided = await front.act(
+        taken["id"], ann, action="triage", severity=1, track="complex", team="records", owner="ann",
+        issues=[{"number": 1, "service": "streets", "category": "needs_repair"}],
+    )  # fmt: skip
+    assert decided.status_code == 200, decided.text
+    await sign_in(front, Role.CASEWORKER, name="ann")
+
+    page = (await front.client.get(f"/cases/{taken['id']}")).text
+
+    chosen = set(re.findall(r'<option value="(\w+)" selected', page[page.index('id="triage-') :]))
+    assert {"complex", "records", "streets"} <= chosen
