@@ -2,7 +2,8 @@
 """Weekly counts of complaints per cell: process failure by service by office, and every roll-up of them.
 
 A cell names some of the three dimensions and sums over the others; a family of failures stands in for its failures.
-Weeks are whole numbers and begin on Mondays: `week_of` and `monday_of` translate.
+Cells over any other dimensions are made by dimensions.py. Weeks are whole numbers and begin on Mondays: `week_of` and
+`monday_of` translate.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,47 +32,47 @@ class WeeklyRow:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cell:
-    """What a count is about; an empty field means "all of them". A cell that names a failure also names its family."""
+    """What a count is about; an empty field means "all of them". A cell that names a failure also names its family.
+
+    `further` holds dimensions of other names with their values, in the order of the names.
+    """
 
     family: str = ""
     failure: str = ""
     service: str = ""
     office: str = ""
+    further: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What the cell names: dimension to value."""
+        own = {"family": self.family, "failure": self.failure, "service": self.service, "office": self.office}
+        return {field: code for field, code in own.items() if code} | dict(self.further)
 
     @property
     def key(self) -> str:
         """A stable name for the record: two runs that speak of the same cell use the same key."""
-        named = {"family": self.family, "failure": self.failure, "service": self.service, "office": self.office}
-        return ";".join(f"{field}={code}" for field, code in named.items() if code) or EVERYTHING
+        return ";".join(f"{field}={code}" for field, code in self.named.items()) or EVERYTHING
+
+    @property
+    def branch(self) -> str:
+        """Among which cells this one is selected first: those of its family, else those that name the same."""
+        return self.family or " × ".join(name for name, _ in self.further) or EVERYTHING
 
     @property
     def breadth(self) -> int:
-        """How many of the four fields are left open: 0 is the narrowest cell, 4 is everything."""
-        return sum(not code for code in (self.family, self.failure, self.service, self.office))
+        """How little is named: the narrower the cell, the lower; 0 for a failure of a service at an office."""
+        return 4 - len(self.named)
 
     def contains(self, other: "Cell") -> bool:
         """Whether every complaint of `other` is also one of ours."""
-        return all(
-            not mine or mine == theirs
-            for mine, theirs in (
-                (self.family, other.family),
-                (self.failure, other.failure),
-                (self.service, other.service),
-                (self.office, other.office),
-            )
-        )
+        theirs = other.named
+        return all(theirs.get(name) == code for name, code in self.named.items())
 
     def overlaps(self, other: "Cell") -> bool:
         """Whether one complaint could belong to both cells."""
-        return all(
-            not mine or not theirs or mine == theirs
-            for mine, theirs in (
-                (self.family, other.family),
-                (self.failure, other.failure),
-                (self.service, other.service),
-                (self.office, other.office),
-            )
-        )
+        theirs = other.named
+        return all(theirs.get(name, code) == code for name, code in self.named.items())
 
     def meet(self, other: "Cell") -> "Cell":
         """Return the cell of what belongs to both; meaningful only where they overlap."""
@@ -80,6 +81,7 @@ class Cell:
             failure=self.failure or other.failure,
             service=self.service or other.service,
             office=self.office or other.office,
+            further=tuple(sorted({*self.further, *other.further})),
         )
 
 
@@ -103,8 +105,8 @@ class CellCounts:
     """Weekly counts per cell, a cell's parent always before it.
 
     `counts` is cells by weeks, the first column being `first_week`. `parents` holds each cell's parent as an index, or
-    -1. `levels` groups cells of the same kind, among which dispersion is shared. `silent_counts` says, per family, how
-    many further cells ever had a complaint but too few lately to be judged: they were looked at all the same.
+    -1. `levels` groups cells of the same kind, among which dispersion is shared. `silent_counts` says, per `branch`,
+    how many further cells ever had a complaint but too few lately to be judged: they were looked at all the same.
     """
 
     cells: tuple[Cell, ...]
@@ -200,7 +202,7 @@ def _roll_up(
         loud = table[:, -recent_weeks:].sum(axis=1) >= least_recent_count
         for cell, is_loud in zip(level_cells, loud, strict=True):
             if not is_loud:
-                silent[cell.family or EVERYTHING] = silent.get(cell.family or EVERYTHING, 0) + 1
+                silent[cell.branch] = silent.get(cell.branch, 0) + 1
                 continue
             index_of[cell] = len(cells)
             cells.append(cell)

@@ -3,23 +3,26 @@
 
 `detect` is the entry. It is a pure function of the counts, the week and the settings: run again on the same inputs
 (`hash_of_inputs`), it gives the same findings. Steps: baseline.py (what was to be expected), tails.py (how unusual),
-multiplicity.py (false alarms held in check), folding.py (one failure, one finding).
+multiplicity.py (false alarms held in check), folding.py (one failure, one finding), and across weeks lifetime.py.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from analytics.arrays import FloatArray, IntArray
+from analytics.arrays import BoolArray, FloatArray, IntArray
 from analytics.baseline import WEEKS_PER_YEAR, Baseline, BaselineSettings, baseline_gap_weeks, fit_baseline
-from analytics.cube import EVERYTHING, Cell, CellCounts
-from analytics.folding import fold
-from analytics.multiplicity import tree_benjamini_hochberg
+from analytics.cube import Cell, CellCounts
+from analytics.dimensions import Overlaps
+from analytics.folding import Folded, fold, fold_by_strength
+from analytics.multiplicity import focused, tree_benjamini_hochberg
+from analytics.subset_scan import poisson_score
 from analytics.tails import WindowScores, smallest_p_over_windows, tail_probability, threshold_count
 
-METHOD = "harmonic-nb/1"
+METHOD = "harmonic-nb/3"
 """Changed whenever the same inputs may give another answer; part of the inputs' hash."""
 SHARE_THAT_EXPLAINS = 0.8
 """A narrower cell that holds this share of a broader cell's excess explains it."""
@@ -67,6 +70,8 @@ class Finding:
     Counts are those of the `window_weeks` weeks up to and including `as_of_week`. `p_value` is the chance of so unusual
     a cell in a week in which nothing is wrong, all windows considered; `q_value` is the rate of false discoveries at
     which the cell is just called unusual. `threshold_count` is the highest count in that window that is not unusual.
+    `dispersion` is the variance of a weekly count over its mean, `relative_variance` that of the expectation;
+    `past_weeks` are the first week that was learnt from and the one after the last.
     """
 
     cell: Cell
@@ -80,6 +85,9 @@ class Finding:
     p_value: float
     q_value: float
     series: WeeklySeries
+    dispersion: float = 1.0
+    relative_variance: float = 0.0
+    past_weeks: tuple[int, int] = (0, 0)
 
     @property
     def excess_count(self) -> float:
@@ -116,6 +124,8 @@ class Scores:
     scores: WindowScores
     q_values: FloatArray
     baseline: Baseline
+    families: IntArray
+    tested_counts: IntArray
 
     def expected_and_spread(self, cell: int, window: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the expectation, dispersion and relative variance of one cell and window, as arrays of one."""
@@ -148,28 +158,154 @@ class _Evidence:
         )
 
 
-def detect(counts: CellCounts, *, as_of_week: int, settings: DetectionSettings) -> tuple[Finding, ...]:
+def detect(
+    counts: CellCounts, *, as_of_week: int, settings: DetectionSettings, overlaps: Overlaps | None = None
+) -> tuple[Finding, ...]:
     """Return the findings of the week, the least likely first; none while the history is too short to judge by.
 
-    Weeks after `as_of_week` are not looked at. Raises ValueError when the week lies outside the counts.
+    Weeks after `as_of_week` are not looked at. `overlaps` says how cells of any dimensions lie within each other; cells
+    of failures in families need none. Raises ValueError when the week lies outside the counts.
+    """
+    return detect_within_budget(
+        counts, as_of_week=as_of_week, settings=settings, level=settings.false_discovery_rate, overlaps=overlaps
+    ).findings
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """The findings, how many of them are new, and the number of cells tested for new ones."""
+
+    findings: tuple[Finding, ...]
+    new_count: int
+    tested_count: int
+
+
+def detect_within_budget(
+    counts: CellCounts,
+    *,
+    as_of_week: int,
+    settings: DetectionSettings,
+    level: float,
+    open_matters: Sequence[tuple[Cell, ...]] = (),
+    overlaps: Overlaps | None = None,
+) -> Detected:
+    """Return the findings when the false discovery rate among new ones is to be `level`.
+
+    Cells of `open_matters` (head and members of signals still open) are not tested: they are seen again while unusual
+    at the settings' own rate, and are no discovery.
     """
     looked_at = _history(counts, as_of_week)
+    is_open = is_of_open_matter(counts, open_matters)
     scored = score_cells(counts, as_of_week=as_of_week, settings=settings)
     if scored is None:
-        return ()
+        return Detected((), 0, 0)
+    folding = _Folding(counts, scored, settings, overlaps)
+    is_new = _new(scored, is_open, level, settings, folding)
     p_values = scored.scores.p_value
     is_unusual = (scored.q_values <= settings.false_discovery_rate) & (p_values <= settings.false_alarm_rate)
-    unusual = [int(index) for index in np.flatnonzero(is_unusual)]
-    heads = fold(
-        unusual,
-        counts.cells,
-        {cell: index for index, cell in enumerate(counts.cells)},
-        _Evidence(scored, settings.false_alarm_rate),
-    )
+    heads = folding.fold(np.asarray(is_new | (is_open & is_unusual), dtype=np.bool_))
     findings = [
         _finding(counts, looked_at, scored, head, members, as_of_week, settings) for head, members in heads.items()
     ]
-    return tuple(sorted(findings, key=lambda finding: (finding.p_value, -finding.excess_count, finding.cell)))
+    return Detected(
+        tuple(sorted(findings, key=lambda finding: (finding.p_value, -finding.excess_count, finding.cell))),
+        sum(not any(finding.is_same_matter_as(matter) for matter in open_matters) for finding in findings),
+        int(scored.tested_counts.sum() - is_open.sum()),
+    )
+
+
+def is_of_open_matter(counts: CellCounts, open_matters: Sequence[tuple[Cell, ...]]) -> BoolArray:
+    """Return which cells speak of a matter that is open: its head and members, and what overlaps it of its failure."""
+    known = {cell for matter in open_matters for cell in matter}
+    heads = [matter[0] for matter in open_matters]
+    return np.array(
+        [
+            cell in known
+            or any(cell.failure and cell.failure == head.failure and cell.overlaps(head) for head in heads)
+            for cell in counts.cells
+        ],
+        dtype=np.bool_,
+    )
+
+
+def _new(
+    scored: Scores, is_open: BoolArray, level: float, settings: DetectionSettings, folding: "_Folding"
+) -> BoolArray:
+    """Return which cells are discoveries at the level: by the tree of families, and the rate held among findings."""
+    tested = ~is_open
+    counts = scored.tested_counts - np.bincount(scored.families[is_open], minlength=len(scored.tested_counts))
+    p_values = scored.scores.p_value
+    q_values = np.ones(len(p_values))
+    q_values[tested] = tree_benjamini_hochberg(p_values[tested], scored.families[tested], counts)
+    is_unusual = np.asarray((q_values <= level) & (p_values <= settings.false_alarm_rate), dtype=np.bool_)
+    return focused(
+        is_unusual,
+        p_values,
+        lambda selected: len(folding.fold(selected)),
+        rate=level,
+        tested_count=max(int(counts.sum()), 1),
+    )
+
+
+class _Folding:
+    """Cells into stories: by families of failures, or where the cells are of any dimensions by strength."""
+
+    def __init__(
+        self, counts: CellCounts, scored: Scores, settings: DetectionSettings, overlaps: Overlaps | None
+    ) -> None:
+        self._counts = counts
+        self._scored = scored
+        self._settings = settings
+        self._overlaps = overlaps
+        self._index_of = {cell: index for index, cell in enumerate(counts.cells)}
+        window = scored.scores.window[:, None]
+        observed = np.take_along_axis(scored.observed, window, axis=1)[:, 0].astype(np.float64)
+        expected = np.take_along_axis(scored.expected, window, axis=1)[:, 0]
+        relative_variance = np.take_along_axis(scored.baseline.relative_variance, window, axis=1)[:, 0]
+        spread = scored.baseline.dispersion + expected * relative_variance
+        self._strength = poisson_score(observed / spread, expected / spread)
+
+    def fold(self, is_selected: BoolArray) -> Folded:
+        """Return the heads among the selected cells, with their members."""
+        selected = [int(index) for index in np.flatnonzero(is_selected)]
+        overlaps = self._overlaps
+        if overlaps is None:
+            evidence = _Evidence(self._scored, self._settings.false_alarm_rate)
+            return fold(selected, self._counts.cells, self._index_of, evidence)
+        limit = float(self._scored.scores.p_value[selected].max(initial=0.0))
+        strength = {index: float(self._strength[index]) for index in selected}
+
+        def which_explains(index: int, heads: list[int]) -> int | None:
+            return self._which_explains(index, heads, limit, overlaps)
+
+        return fold_by_strength(selected, strength, which_explains)
+
+    def _which_explains(self, index: int, heads: list[int], limit: float, overlaps: Overlaps) -> int | None:
+        """Return the strongest head that overlaps the cell if, but for the heads, it would not have been called.
+
+        What heads within the cell, or across it, hold of it is taken out. A head around it raises what is to be
+        expected of it as of all its parts, as uncertainly as the head's own count tells.
+        """
+        cells, scored = self._counts.cells, self._scored
+        touching = [head for head in heads if cells[head].overlaps(cells[index])]
+        if not touching:
+            return None
+        window = int(scored.scores.window[index])
+        around = [head for head in touching if cells[index] != cells[head] and cells[head].contains(cells[index])]
+        across = [cells[head] for head in touching if head not in around]
+        begins = self._counts.first_week + scored.baseline.start
+        observed, share = overlaps.outside(
+            cells[index], across, scored.windows[window], (begins, begins + scored.baseline.baseline_weeks)
+        )
+        expected, dispersion, variance = scored.expected_and_spread(index, window)
+        raised, unsure = 1.0, 0.0
+        for head in around:
+            ratio = float(scored.observed[head, window] / scored.expected[head, window])
+            if ratio > raised:
+                raised, unsure = ratio, 1.0 / max(int(scored.observed[head, window]), 1)
+        left = np.maximum(expected * share * raised, 1e-9)
+        chance = tail_probability(np.array([observed]), left, dispersion, variance + unsure)
+        return touching[0] if float(chance[0]) > limit else None
 
 
 def score_cells(counts: CellCounts, *, as_of_week: int, settings: DetectionSettings) -> Scores | None:
@@ -196,7 +332,7 @@ def score_cells(counts: CellCounts, *, as_of_week: int, settings: DetectionSetti
     )
     families, tested_counts = _families(counts)
     q_values = tree_benjamini_hochberg(scores.p_value, families, tested_counts)
-    return Scores(windows, observed, expected, scores, q_values, baseline)
+    return Scores(windows, observed, expected, scores, q_values, baseline, families, tested_counts)
 
 
 def hash_of_inputs(counts: CellCounts, *, as_of_week: int, settings: DetectionSettings) -> str:
@@ -207,7 +343,7 @@ def hash_of_inputs(counts: CellCounts, *, as_of_week: int, settings: DetectionSe
         "as_of_week": as_of_week,
         "first_week": counts.first_week,
         "settings": asdict(settings),
-        "cells": [[cell.family, cell.failure, cell.service, cell.office] for cell in counts.cells],
+        "cells": [cell.key for cell in counts.cells],
         "silent_counts": counts.silent_counts,
         "shape": looked_at.shape,
     }
@@ -227,7 +363,7 @@ def _history(counts: CellCounts, as_of_week: int) -> IntArray:
 def _families(counts: CellCounts) -> tuple[IntArray, IntArray]:
     """Return each cell's family as a number, and per family how many cells were looked at, silent ones included."""
     silent = dict(counts.silent_counts)
-    named = [cell.family or EVERYTHING for cell in counts.cells]
+    named = [cell.branch for cell in counts.cells]
     names = sorted({*named, *silent})
     number = {name: index for index, name in enumerate(names)}
     families = np.array([number[name] for name in named], dtype=np.int64)
@@ -246,6 +382,7 @@ def _finding(
 ) -> Finding:
     """Return the finding told by cell `head`."""
     window = int(scored.scores.window[head])
+    begins = counts.first_week + scored.baseline.start
     threshold = threshold_count(*scored.expected_and_spread(head, window), false_alarm_rate=settings.false_alarm_rate)
     return Finding(
         cell=counts.cells[head],
@@ -259,6 +396,9 @@ def _finding(
         p_value=float(scored.scores.p_value[head]),
         q_value=float(scored.q_values[head]),
         series=_series(looked_at, scored.baseline, head, as_of_week, settings),
+        dispersion=float(scored.baseline.dispersion[head]),
+        relative_variance=float(scored.baseline.relative_variance[head, window]),
+        past_weeks=(begins, begins + scored.baseline.baseline_weeks),
     )
 
 

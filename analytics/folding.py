@@ -3,10 +3,15 @@
 
 A failure at one office raises the counts of every cell that contains it. Kept as the head is the narrowest cell that
 explains the broader cell's excess; where no single narrower cell does, the broader cell is the story and the narrower
-ones are its members.
+ones are its members (`fold`, for failures in families).
+
+Where no dimension is the failure, the cell that speaks loudest is the story (`fold_by_strength`): the one whose raised
+rate is most likely, broader ones being diluted and narrower ones holding only a part. It is taken away, and what would
+not have been called without it is its member; then the next loudest, as with the secondary clusters of scan statistics
+(Zhang, Assuncao & Kulldorff 2010, J. Probab. Stat. 642379).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from analytics.cube import Cell
@@ -48,6 +53,23 @@ def fold(unusual: Sequence[int], cells: Sequence[Cell], index_of: Mapping[Cell, 
             # Several failures together explain their family's excess: each is a story of its own.
             folded[largest].append(index)
     _join_overlapping(folded, cells, index_of, evidence)
+    return folded
+
+
+def fold_by_strength(
+    unusual: Sequence[int], strength: Mapping[int, float], is_explained: Callable[[int, list[int]], int | None]
+) -> Folded:
+    """Return the heads among the `unusual` cells, the strongest first, with their members.
+
+    `is_explained` returns which of some heads explains a cell, if they do.
+    """
+    folded: Folded = {}
+    for index in sorted(unusual, key=lambda i: (-strength[i], i)):
+        head = is_explained(index, list(folded)) if folded else None
+        if head is None:
+            folded[index] = []
+        else:
+            folded[head].append(index)
     return folded
 
 

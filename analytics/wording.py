@@ -26,9 +26,10 @@ def name_of(cell: Cell, labels: Labels) -> str:
     """Return the cell in words, failure first: "Document lost, Housing renewals, Leeds"."""
     what = labels.failures.get(cell.failure, cell.failure) or labels.families.get(cell.family, cell.family)
     named = (
-        what or "All complaints",
+        what or ("" if cell.further else "All complaints"),
         labels.services.get(cell.service, cell.service),
         labels.offices.get(cell.office, cell.office),
+        *(f"{dimension} {value}" for dimension, value in cell.further),
     )
     return ", ".join(part for part in named if part)
 

@@ -279,3 +279,68 @@ async def test_tags_that_were_withdrawn_are_counted_no_more(troubled: AsyncEngin
     assert len(outcome.seen_again) == 1
     assert after["observed"] == before["observed"] - 2
     assert (await look(troubled)).sentences == ()
+
+
+async def test_the_card_says_how_it_spreads_and_how_pressing_it_is(troubled: AsyncEngine) -> None:
+    by_phone = [replace(one, channel="phone") for one in planted(weeks=(-1, -2))]
+    await count(troubled, by_phone)
+
+    await look(troubled)
+
+    (week,) = await rows(troubled, "SELECT observed, expected, evidence FROM signal_week")
+    evidence = week["evidence"]
+    assert {part["code"] for part in evidence["by_channel"]} == {"web", "phone"}
+    for name in ("by_channel", "by_office", "by_service"):
+        assert sum(part["observed"] for part in evidence[name]) == week["observed"]
+        assert sum(part["expected"] for part in evidence[name]) == pytest.approx(week["expected"], rel=0.1)
+    assert [part["code"] for part in evidence["by_office"]] == [PLANTED[2]]
+    assert evidence["where_exactly"] is None
+    ranking = evidence["ranking"]
+    factors = [ranking[name] for name in ("excess_per_quarter_at_least", "harm", "persistence", "vulnerability")]
+    assert ranking["priority"] == pytest.approx(factors[0] * factors[1] * factors[2] * factors[3])
+    assert ranking["place"] == 1
+    assert "more than expected in a quarter" in ranking["formula"]
+    assert evidence["doubts"] == []
+    assert 0 < evidence["false_share_at_most"] <= 0.10
+
+
+async def test_a_failure_at_every_office_names_the_offices_behind_it(worker_engine: AsyncEngine) -> None:
+    everywhere = [replace(one, office=office) for one in planted() for office in OFFICES]
+    await count(worker_engine, [*usual(), *everywhere])
+
+    await look(worker_engine)
+
+    (week,) = await rows(worker_engine, "SELECT evidence FROM signal_week")
+    where = week["evidence"]["where_exactly"]
+    assert sorted(where["offices"]) == sorted(OFFICES)
+    assert where["p_value"] <= 0.01
+    assert where["observed"] > where["expected"]
+
+
+async def test_every_week_spends_from_the_budget_and_what_is_open_does_not_refill_it(troubled: AsyncEngine) -> None:
+    await look(troubled)
+    await count(troubled, [*usual(weeks=PAST_WEEKS + 1)[len(usual()) :], *planted(weeks=(0,))])
+
+    await look(troubled, SUNDAY + timedelta(weeks=1))
+
+    first, second = [
+        row["settings"]["lifetime"]["cause"] for row in await rows(troubled, "SELECT * FROM signal_run ORDER BY as_of")
+    ]
+    assert (first["before"], first["open"]) == ([], [])
+    assert second["before"] == first["after"]
+    assert ["HND", *PLANTED] in second["open"][0]
+    discoveries = [entry[2] for entry in second["after"]]
+    assert discoveries == [1, 0]
+    assert 0 < second["false_share_at_most"] <= 0.10
+
+
+async def test_a_look_repeated_after_later_and_earlier_ones_gives_the_same(troubled: AsyncEngine) -> None:
+    first = await look(troubled)
+    (before,) = await rows(troubled, "SELECT * FROM signal_week")
+    await look(troubled, SUNDAY + timedelta(weeks=1))
+    await look(troubled, SUNDAY - timedelta(weeks=2))
+
+    again = await look(troubled)
+
+    assert again.inputs_hash == first.inputs_hash
+    assert before in await rows(troubled, "SELECT * FROM signal_week")
