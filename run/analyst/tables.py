@@ -33,10 +33,14 @@ def read_table(path: Path, needed: tuple[str, ...], optional: tuple[str, ...] = 
             raise BadTable(f"Line 1: the column {name!r} is unknown; the columns are {_listed(needed, optional)}.")
         if header.count(name) > 1:
             raise BadTable(f"Line 1: the column {name} is there twice; keep one.")
+    # polars fills a short row up without a word.
+    if (fault := _first_uneven_line(path, len(header))) is not None:
+        raise BadTable(fault)
     try:
         table = pl.read_csv(path, infer_schema=False)
     except pl.exceptions.PolarsError as problem:
-        raise BadTable(_first_uneven_line(path, len(header))) from problem
+        sentence = f"{path} cannot be taken apart as CSV; save it anew with commas between the fields."
+        raise BadTable(sentence) from problem
     table = table.with_row_index("line", offset=LINE_OF_FIRST_ROW)
     table = table.filter(~pl.all_horizontal(pl.col(header).is_null()))  # empty lines say nothing
     if table.is_empty():
@@ -84,16 +88,16 @@ def _listed(needed: tuple[str, ...], optional: tuple[str, ...]) -> str:
     return ", ".join([*needed, *(f"{name} (may be left out)" for name in optional)])
 
 
-def _first_uneven_line(path: Path, width: int) -> str:
-    """Return what is wrong with a file that could not be taken apart, in a sentence."""
+def _first_uneven_line(path: Path, width: int) -> str | None:
+    """Return what is wrong with the first line that has not as many fields as the heading, or nothing."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.reader(lines, strict=True)
             for row in reader:
-                if len(row) != width:
+                if row and len(row) != width:
                     return f"Line {reader.line_num}: {len(row)} fields where the first line has {width}; mend the line."
     except UnicodeDecodeError:
         return f"{path} is not in UTF-8; save it as CSV in UTF-8."
     except csv.Error as problem:
         return f"Line {reader.line_num}: it cannot be taken apart ({problem}); mend its quotes."
-    return f"{path} cannot be taken apart as CSV; save it anew with commas between the fields."
+    return None

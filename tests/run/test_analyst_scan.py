@@ -153,3 +153,11 @@ def test_what_stood_there_before_stays_when_nothing_can_be_said(tmp_path: Path) 
 
     assert out.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("row", [("quiet", "131"), ("quiet", "131", "4", "9")])
+def test_a_row_with_too_few_or_too_many_fields_is_named_by_its_line(
+    tmp_path: Path, counts: list[tuple[str, str, str]], row: tuple[str, ...]
+) -> None:
+    with pytest.raises(BadTable, match=r"Line 262: \d fields where the first line has 3"):
+        flags(tmp_path, [*counts, row], "131", "131")
