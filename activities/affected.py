@@ -30,7 +30,7 @@ from activities.interface import Affected, AffectedAddress, AffectedProgress
 from activities.mail import Mail, Mailer, NotDeliveredYet, Undeliverable
 from activities.policies import Policies
 from models.fixes.affected import message_id_for, remedy_in_words
-from models.letters import LetterKind
+from models.letters import LetterKind, MissingValues
 from models.policy import Policy
 from models.tables.affected import affected_list, affected_person
 from models.tables.fixes import fix_file, fix_text
@@ -45,6 +45,10 @@ GIVE_UP_AFTER_ATTEMPTS = 130
 NO_ADDRESS = "No e-mail address is known."
 _BLANK_LINES = re.compile(r"\n{3,}")
 _log = logging.getLogger(__name__)
+
+
+class UnknownRemedy(Exception):
+    """The list promises somebody what the agency has no words for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,10 @@ class DatabaseAffected(Affected):
                 if activity.in_activity():
                     activity.heartbeat()  # so that a worker which dies is missed soon
 
-        await asyncio.gather(*(help_in_turn(number) for number in numbers))
+        # All come to their end before a failure is told: one that went on alone could be cut off after handing over.
+        ended = await asyncio.gather(*(help_in_turn(number) for number in numbers), return_exceptions=True)
+        if failures := [outcome for outcome in ended if isinstance(outcome, BaseException)]:
+            raise failures[0]
         async with transaction(self._engine, address.agency) as connection:
             return await self._finished(connection, address)
 
@@ -115,10 +122,14 @@ class DatabaseAffected(Affected):
                 return  # another worker helps, or has helped
             message_id = message_id_for(address.list_id, number, self._mail_from.partition("@")[2])
             try:
+                mail = self._mail(frame, person, message_id)
                 async with asyncio.timeout(DONE_WITHIN_SECONDS):
-                    await self._mailer.send(self._mail(frame, person, message_id))
-            except Undeliverable as problem:
+                    await self._mailer.send(mail)
+            except (Undeliverable, UnknownRemedy) as problem:
                 await self._note(connection, person, {"result": "exception", "reason": str(problem)})
+            except (LookupError, MissingValues) as problem:
+                # Words that the policy lacks: whoever keeps it can mend that, for everybody on the list.
+                await self._try_later(connection, person, NotDeliveredYet(f"The letter lacks words: {problem}"))
             except (NotDeliveredYet, TimeoutError) as problem:
                 await self._try_later(connection, person, problem)
             else:
@@ -187,7 +198,7 @@ class DatabaseAffected(Affected):
                 "contact_phone": agency.contact.phone,
                 "received_on": day_in_words(began_on, language),
                 "words": frame.words,
-                "remedy": remedy_in_words(person.remedy, person.amount_cents, language),
+                "remedy": _remedy(person, language),
             }
         )
         return Mail(
@@ -201,6 +212,13 @@ class DatabaseAffected(Affected):
             language=language,
             written_at=frame.listed.begun_at,
         )
+
+
+def _remedy(person: Row[Any], language: str) -> str:
+    try:
+        return remedy_in_words(person.remedy, person.amount_cents, language)
+    except ValueError as problem:
+        raise UnknownRemedy("The remedy is not one of the agency's words; help this person by hand.") from problem
 
 
 async def _waiting(connection: AsyncConnection, address: AffectedAddress) -> list[int]:

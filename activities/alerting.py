@@ -26,7 +26,7 @@ from activities.policies import Policies
 from models.agency import Executive
 from models.fixes.commands import FindNotEffective, Relapse
 from models.fixes.fix import FixEvent
-from models.letters import LetterKind
+from models.letters import LetterKind, MissingValues
 from models.policy import Policy
 from models.tables.affected import fix_alert, signal_escalation
 from models.wording import day_in_words
@@ -92,7 +92,13 @@ class Alerts:
 
     async def tell_all(self) -> int:
         """Tell every agency's executive what there is to tell; return how many letters left."""
-        return sum([await self._tell(agency) for agency in await agencies(self._engine)])
+        told = 0
+        for agency in await agencies(self._engine):
+            try:
+                told += await self._tell(agency)
+            except LookupError as problem:  # no policy yet; that is no reason to leave the other agencies untold
+                _log.error("executives of %s cannot be told: %s", agency, problem)
+        return told
 
     async def _tell(self, agency: str) -> int:
         now = self._clock()
@@ -142,7 +148,7 @@ class Alerts:
                 if (await connection.execute(note)).one_or_none() is None:
                     return False  # another worker was quicker
                 await self._mailer.send(self._mail(policy, executive, alert, message_id, today))
-        except (NotDeliveredYet, Undeliverable) as problem:
+        except (NotDeliveredYet, Undeliverable, LookupError, MissingValues) as problem:
             _log.error("a letter to the accountable executive of %s did not leave: %s", agency.slug, problem)
             return False
         return True

@@ -95,10 +95,13 @@ async def _signal(services: Services, staff: Staff, signal_id: UUID) -> SignalRo
 async def _link(services: Services, staff: Staff, decided: Decided, fix_id: UUID, key: str) -> None:
     """Link the signal to a fix, before the decision is written: while nobody can link it, nothing is decided."""
     async with services.database.of(staff.agency) as connection:
-        await is_decided(connection, decided)
+        was_decided = await is_decided(connection, decided)
         fix = await fix_by_id(connection, fix_id)
+        dealt_with = (await fixes_of_signals(connection, [decided.signal_id])).get(decided.signal_id)
     if fix is None:
         raise Unprocessable([FieldFault(field="fix_id", sentence=f"'fix_id': there is no fix '{fix_id}' here.")])
+    if dealt_with is not None and dealt_with.is_open and dealt_with.fix_id != fix_id and not was_decided:
+        raise AlreadyDone("Another open fix deals with this signal already.")
     if decided.signal_id not in fix.signals:
         asked = LinkSignalAsked(action=FixAction.LINK_SIGNAL, signal_id=decided.signal_id)
         await act_on_fix(services, staff.agency, staff.actor, fix_id, asked, key=key)

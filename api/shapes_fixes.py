@@ -22,7 +22,7 @@ from models.fixes.terms import (
     Strength,
     Verdict,
 )
-from models.terms import Role
+from models.terms import Remedy, Role
 
 FIX_TEXT_LIMIT = 20_000
 FixText = Annotated[Text, StringConstraints(max_length=FIX_TEXT_LIMIT)]
@@ -164,7 +164,7 @@ class PersonAffected(Shape):
     name: Line | None = None
     email: Email | None = None
     language: Word = "en"
-    remedy: Line | None = None
+    remedy: Remedy | None = None
     amount_cents: Annotated[int, Field(gt=0, le=100_000_000)] | None = None
     authority: Annotated[Line | None, Field(description="For money: the rule that allows it.")] = None
 

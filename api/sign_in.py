@@ -98,10 +98,11 @@ class OidcSignIn:
         request.scope["session"] = kept["session"]
         try:
             token: dict[str, Any] = await self._client.authorize_access_token(request)
-        except (OAuthError, httpx.HTTPError, ValueError) as problem:
+            subject = str(token["userinfo"]["sub"])
+        except (OAuthError, httpx.HTTPError, ValueError, KeyError) as problem:
             # ValueError: a token that is not what it says (joserfc's faults derive from it).
             raise SignInFailed("The sign-in provider did not confirm who you are. Sign in again.") from problem
-        return str(token["userinfo"]["sub"]), str(kept["go_on_to"])
+        return subject, str(kept["go_on_to"])
 
 
 class LocalSignIn(OidcSignIn):
@@ -165,6 +166,7 @@ async def callback(request: Request, services: Given, _: Annotated[Staff | None,
     if account is None:
         raise Forbidden("You are signed in with the provider, but have no account here. Ask your administrator.")
     role = account.roles[0]
+    await _end(request, services)  # on a desk that people share, whoever was signed in before is so no longer
     secret = await start_session(services.database, account.agency, account.name, role)
     response = _to(go_on_to or first_page_of(role))
     _set_session(response, services, secret)

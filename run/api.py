@@ -70,6 +70,7 @@ def engine_of_api(url: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=WAIT_FOR_CONNECTION_SECONDS,
         pool_recycle=RENEW_CONNECTIONS_SECONDS,
+        hide_parameters=True,  # errors are logged, and what people wrote must not be
     )
 
 

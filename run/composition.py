@@ -47,7 +47,7 @@ def secrets_of(settings: Settings) -> Secrets:
 
 def engine_for(url: str, *, connections: int) -> AsyncEngine:
     """Return an engine that keeps that many connections; after one has died, the pool makes all of them anew."""
-    return create_async_engine(url, pool_size=connections, max_overflow=0, pool_recycle=1800)
+    return create_async_engine(url, pool_size=connections, max_overflow=0, pool_recycle=1800, hide_parameters=True)
 
 
 def case_keys(engine: AsyncEngine, secrets: Secrets) -> CaseKeys:

@@ -211,6 +211,28 @@ async def test_who_has_no_address_and_whose_address_is_refused_are_exceptions_fo
     assert (await list_row(owner_engine, address)).exception_count == 2
 
 
+async def test_a_remedy_without_words_is_an_exception_and_holds_nobody_else_back(
+    record: Record,
+    worker_engine: AsyncEngine,
+    owner_engine: AsyncEngine,
+    fix: Fix,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wordless(remedy: str | None, *_: object) -> str:
+        return "" if remedy is None else Remedy(f"{remedy} of another kind")
+
+    monkeypatch.setattr(module, "remedy_in_words", wordless)
+    first, second = people(2)
+    address = await begun(record, worker_engine, fix, (first.model_copy(update={"remedy": Remedy.OTHER}), second))
+
+    progress = await helping(worker_engine, Desk()).help_some(address)
+
+    assert progress == AffectedProgress(people=2, done=1, exceptions=1)
+    rows = await rows_of(owner_engine, address)
+    assert [row.result for row in rows] == ["exception", "done"]
+    assert "by hand" in rows[0].reason
+
+
 async def test_what_fails_for_now_is_tried_again_later_and_given_up_in_the_end(
     record: Record,
     worker_engine: AsyncEngine,

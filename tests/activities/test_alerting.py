@@ -153,3 +153,18 @@ async def test_a_fix_that_does_not_work_or_no_longer_does_is_told_of_once(
     assert letter.subject == "A fix does not work: Papers get lost between two offices"
     assert "It works." in letter.body  # the sentence of the builder's effect
     assert f"/fixes/{fix.id}" in letter.body
+
+
+async def test_words_that_the_policy_lacks_leave_the_others_at_work(
+    worker_engine: AsyncEngine, owner_engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_signal(owner_engine)
+    executive = Executive()
+
+    def lacks(*_: object) -> None:
+        raise LookupError("the policy has no such letter")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("models.policy.Policy.letter", lacks)
+        assert await alerts(worker_engine, executive).tell_all() == 0
+    assert await alerts(worker_engine, executive).tell_all() == 1
