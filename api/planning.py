@@ -1,23 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plan proposed out of the weekly counts: controls to compare with, the rate before, and when one will know.
+"""A plan proposed out of the weekly counts: what can be counted, controls to compare with, and when one looks.
 
-Pure: counts come in, a proposal goes out. The look day is that of the power table (analytics/effect_power.py).
+Pure: counts come in, a proposal goes out. What the past says of them is summed in past.py.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import numpy as np
-
-from analytics.effect import Comparison, dispersion_before
-from analytics.effect_checks import Study, compare
-from analytics.effect_power import weeks_needed
-from api.cells import Kinds, weekly, without
+from api.cells import Kinds, weekly
 from models.aggregates import monday_of
 from models.fixes.commands import CellRef
 from models.fixes.watching import DAYS_PER_WEEK, first_changed_week
@@ -25,7 +19,6 @@ from models.policy import Policy
 from models.taxonomy import Kind
 
 WEEKS_BEFORE = 52
-LEAST_WEEKS_BEFORE = 12
 CONTROLS_PROPOSED = 8
 CONTROLS_OFFERED = 24
 FAILURES_OFFERED = 12
@@ -41,28 +34,9 @@ class Candidate:
     is_proposed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What the year before says of targets beside their controls."""
-
-    per_week: float
-    controls_per_week: float
-    weeks: int
-    dispersion: float
-
-    def weeks_needed(self, reduction: float) -> int | None:
-        """Return how many weeks after the change show a true reduction of that share; None: hardly ever."""
-        if not self.per_week or not self.weeks:
-            return None
-        ratio = self.controls_per_week / self.per_week if self.controls_per_week else math.inf
-        return weeks_needed(
-            self.per_week, reduction, dispersion=self.dispersion, controls_ratio=ratio, weeks_before=self.weeks
-        )
-
-
-def counted_since(today: date) -> date:
-    """Return the Monday from which counts are looked at."""
-    return monday_of(today) - WEEKS_BEFORE * _WEEK
+def counted_since(day: date) -> date:
+    """Return the Monday of a year before, from which the past of that day is looked at."""
+    return monday_of(day) - WEEKS_BEFORE * _WEEK
 
 
 def countable(kinds: Kinds) -> tuple[CellRef, ...]:
@@ -93,42 +67,9 @@ def candidates(targets: Sequence[CellRef], kinds: Kinds, policy: Policy) -> tupl
     )
 
 
-def past_of(
-    targets: Sequence[CellRef],
-    controls: Sequence[CellRef],
-    kinds: Kinds,
-    today: date,
-    *,
-    trigger: tuple[date, date] | None = None,
-) -> Past:
-    """Return what the last year's whole weeks say, without those that raised the signal."""
-    target, beside = weekly(kinds, targets), weekly(without(kinds, targets), controls)
-    last = monday_of(today) - _WEEK
-    first = min((*target, *beside, last))
-    weeks = [first + number * _WEEK for number in range((last - first).days // DAYS_PER_WEEK + 1)]
-    kept = [week for week in weeks if trigger is None or not (week <= trigger[1] and week + _WEEK > trigger[0])]
-    if not kept:
-        return Past(0.0, 0.0, 0, 1.0)
-    rows = np.array([[series[week] for week in kept] for series in (target, beside)], dtype=np.float64)
-    per_week, controls_per_week = (float(rate) for rate in rows.mean(axis=1))
-    return Past(per_week, controls_per_week, len(kept), _dispersion(rows))
-
-
 def look_on(change_planned_on: date, transition_weeks: int, weeks: int) -> date:
     """Return the day on which so many weeks after the change are complete."""
     return first_changed_week(change_planned_on, transition_weeks) + weeks * _WEEK
-
-
-def _dispersion(rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
-    weeks = rows.shape[1]
-    if weeks < LEAST_WEEKS_BEFORE or not rows[0].any():
-        return 1.0
-    study = Study(
-        rows, np.ones_like(rows), 0, (1,) if rows[1].any() else (),
-        np.ones(weeks, dtype=np.bool_), np.zeros(weeks, dtype=np.bool_),
-    )  # fmt: skip
-    comparison: Comparison = compare(study, study.target, study.controls)
-    return float(dispersion_before(comparison)[0])
 
 
 def _possible(targets: Sequence[CellRef], policy: Policy) -> list[CellRef]:

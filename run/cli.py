@@ -18,8 +18,6 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-import psycopg
-import sqlalchemy.exc
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
@@ -55,10 +53,18 @@ def main() -> int:
         for sentence in faults.faults:
             _err.print(sentence)
         return WRONG_USE
-    except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as problem:
+    except Exception as problem:
+        if not _says_out_of_reach(problem):
+            raise
         _err.print(f"PostgreSQL cannot be reached or asks for something else: {_first_line(problem)}")
         return OUT_OF_REACH
     return 0
+
+
+def _says_out_of_reach(problem: Exception) -> bool:
+    """Whether a database driver says so; one that is not loaded says nothing, and loading it takes half a second."""
+    drivers = (sys.modules.get(name) for name in ("psycopg", "sqlalchemy.exc"))
+    return isinstance(problem, tuple(driver.OperationalError for driver in drivers if driver))
 
 
 def _first_line(problem: BaseException) -> str:
@@ -132,9 +138,8 @@ def up(
     from run.supervisor import Commands, putright, supervise  # noqa: PLC0415
 
     settings = _settings("database_url", "worker_database_url", "api_database_url")
-    preparations = [("bringing the database up to date", putright("migrate"))]
-    if settings.may_sign_anyone_in:
-        preparations.append(("making the demonstration accounts", putright("demo", "accounts")))
+    people = ("--demonstration-accounts",) if settings.may_sign_anyone_in else ()
+    preparations = [("bringing the database up to date", putright("migrate", *people))]
     if demo:
         preparations.append(("loading the demonstration agency", putright("demo", "load")))
     try:
@@ -167,7 +172,11 @@ def worker() -> None:
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    demonstration_accounts: Annotated[
+        bool, typer.Option("--demonstration-accounts", help="Then also do what `demo accounts` does.")
+    ] = False,
+) -> None:
     """Bring schema, roles, partitions and policy up to date."""
     from run.composition import now  # noqa: PLC0415
     from run.migrate import migrate as bring_up_to_date  # noqa: PLC0415
@@ -177,6 +186,8 @@ def migrate() -> None:
     policy = _read_policy(settings.policy_folder)
     bring_up_to_date(settings.database_url, {settings.policy_folder: policy}, role_passwords(settings), now=now())
     _out.print(f"The database holds the newest schema, and the policy of {policy.agency.name} in force.")
+    if demonstration_accounts:
+        _make_demonstration_accounts(settings)
 
 
 def _read_policy(folder: Path) -> Any:  # noqa: ANN401 - Policy, imported late to keep `--help` quick
@@ -254,9 +265,12 @@ def demo_load(
 @demo_app.command("accounts")
 def demo_accounts() -> None:
     """Make the demonstration accounts; refused unless everything is embedded, on this machine only."""
-    from run.accounts import NotHere, seed_accounts  # noqa: PLC0415
+    _make_demonstration_accounts(_settings_of_what_runs("database_url"))
 
-    settings = _settings_of_what_runs("database_url")
+
+def _make_demonstration_accounts(settings: Settings) -> None:
+    from run.account_writing import NotHere, seed_accounts  # noqa: PLC0415
+
     try:
         _out.print(seed_accounts(settings))
     except NotHere as problem:

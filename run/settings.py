@@ -40,6 +40,9 @@ WORKER_ROLE = "putright_worker"
 API_ROLE = "putright_api"
 REPORTING_ROLE = "putright_reporting"
 
+LOCAL_ISSUER = "local-provider"
+"""Under this name the people are stored whom the local sign-in provider believes (run/sign_in.py)."""
+
 Need = Literal["database_url", "worker_database_url", "api_database_url"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 

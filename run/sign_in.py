@@ -17,10 +17,9 @@ from collections.abc import Iterator
 from authlib.deprecate import AuthlibDeprecationWarning
 
 from api.sign_in import LocalSignIn, OidcSignIn
-from run.settings import Settings
+from run.settings import LOCAL_ISSUER, Settings
 
 SIGNING = "sign-in-state"
-LOCAL_ISSUER = "local-provider"
 LOCAL_CLIENT = "putright"
 _log = logging.getLogger(__name__)
 

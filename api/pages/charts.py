@@ -14,7 +14,6 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from api.pages.effect_chart import CourseWeek
 from models.messages import canonical, sha256
 
 KEPT = 200
@@ -42,6 +41,17 @@ class ChartView:
     svg: Markup | None
     """None where it could not be drawn; the table holds the same numbers."""
     weeks: tuple[Week, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CourseWeek:
+    """One week of a fix's course; nothing is expected where too little came before."""
+
+    week: date
+    observed: int
+    expected: float | None
+    lower: int | None
+    upper: int | None
 
 
 @dataclass(frozen=True, slots=True)

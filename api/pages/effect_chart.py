@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -13,30 +12,15 @@ import numpy as np
 from analytics.effect import EffectSettings, judge
 from analytics.effect_checks import Study, compare
 from api.cells import by_kind, weekly, without
+from api.pages.charts import CourseWeek
+from api.planning import counted_since
 from models.aggregates import Cell, monday_of
 from models.fixes.commands import Plan
 from models.fixes.fix import Fix
 from models.fixes.watching import DAYS_PER_WEEK, first_changed_week
 from models.policy import Policy
 
-WEEKS_BEFORE = 52
 _WEEK = timedelta(days=DAYS_PER_WEEK)
-
-
-@dataclass(frozen=True, slots=True)
-class CourseWeek:
-    """One week; nothing is expected where too little came before."""
-
-    week: date
-    observed: int
-    expected: float | None
-    lower: int | None
-    upper: int | None
-
-
-def seen_from(changed_on: date) -> date:
-    """Return the Monday from which a course is shown."""
-    return monday_of(changed_on) - WEEKS_BEFORE * _WEEK
 
 
 def course_of(fix: Fix, counts: Mapping[Cell, int], policy: Policy) -> tuple[CourseWeek, ...]:
@@ -48,7 +32,7 @@ def course_of(fix: Fix, counts: Mapping[Cell, int], policy: Policy) -> tuple[Cou
     target = weekly(kinds, fix.plan.targets)
     beside = weekly(without(kinds, fix.plan.targets), fix.plan.controls)
     last = monday_of(fix.effect.as_of)
-    first = min((week for week in (*target, *beside) if week >= seen_from(fix.changed_on)), default=last)
+    first = min((week for week in (*target, *beside) if week >= counted_since(fix.changed_on)), default=last)
     weeks = [first + number * _WEEK for number in range((last - first).days // DAYS_PER_WEEK + 1)]
     rows = np.array([[series[week] for week in weeks] for series in (target, beside)], dtype=np.float64)
     study = Study(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,7 +18,7 @@ from api.cells import Kinds
 from api.middleware import BODY_LIMIT_BYTES
 from api.pages.forms import Faults, Form, Sent
 from api.pages.words import Option, Words
-from api.planning import Candidate, Past, candidates, countable, look_on, past_of
+from api.planning import Candidate, candidates, countable, look_on
 from api.problems import faults_of
 from api.shapes import FieldFault
 from api.shapes_fixes import FIX_TEXT_LIMIT, MOST_PEOPLE, FixActionAsked
@@ -26,6 +26,9 @@ from models.fixes.commands import CellRef
 from models.fixes.fix import Fix
 from models.fixes.terms import CauseCategory, EvidenceSource, FixAction, Help, MeasureKind, Occasion, Strength
 from models.policy import Policy
+
+if TYPE_CHECKING:
+    from api.past import Past
 
 WHYS = 5
 PEOPLE_FIELD = "people"
@@ -131,7 +134,7 @@ def proposal_of(fix: Fix, kinds: Kinds, policy: Policy, today: date, trigger: tu
     return Proposal(
         targets=_rates(fix.cells, kinds, today, trigger),
         controls=beside,
-        past=past_of(fix.cells, proposed, kinds, today, trigger=trigger),
+        past=_past_of(fix.cells, proposed, kinds, today, trigger=trigger),
         trigger=trigger,
         kinds=kinds,
         is_chosen=True,
@@ -144,7 +147,7 @@ def _unsignalled(kinds: Kinds, today: date) -> Proposal:
     return Proposal(
         targets=_rates(refs, kinds, today, None),
         controls=tuple(Candidate(ref, rate, is_proposed=False) for ref, rate in _rates(refs, kinds, today, None)),
-        past=past_of((), (), kinds, today),
+        past=_past_of((), (), kinds, today),
         trigger=None,
         kinds=kinds,
         is_chosen=False,
@@ -157,7 +160,20 @@ def _rates(
     today: date,
     trigger: tuple[date, date] | None,
 ) -> tuple[tuple[CellRef, float], ...]:
-    return tuple((ref, past_of((ref,), (), kinds, today, trigger=trigger).per_week) for ref in refs)
+    return tuple((ref, _past_of((ref,), (), kinds, today, trigger=trigger).per_week) for ref in refs)
+
+
+def _past_of(
+    targets: Sequence[CellRef],
+    controls: Sequence[CellRef],
+    kinds: Kinds,
+    today: date,
+    *,
+    trigger: tuple[date, date] | None = None,
+) -> Past:
+    from api.past import past_of  # noqa: PLC0415 - loads numerical libraries
+
+    return past_of(targets, controls, kinds, today, trigger=trigger)
 
 
 def plan_form(proposal: Proposal, today: date) -> Form:
@@ -288,7 +304,7 @@ def _register(told: Told) -> dict[str, Any]:
     if sent.errors or planned_on is None or transition is None:
         return {}
     trigger = (trigger_from, trigger_until) if trigger_from and trigger_until else None
-    past = past_of(targets, controls, proposal.kinds, told.today, trigger=trigger)
+    past = _past_of(targets, controls, proposal.kinds, told.today, trigger=trigger)
     weeks = past.weeks_needed(percent / PERCENT)
     if typed_look is None and weeks is None:
         sent.errors["look_on"] = _TOO_QUIET

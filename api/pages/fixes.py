@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from http import HTTPStatus
@@ -19,8 +20,7 @@ from api.fixes import READERS, WORKERS, opened_fix
 from api.fixing import act_on_fix
 from api.identity import Given, who
 from api.pages.asking import errors_of
-from api.pages.charts import Charts, CourseView
-from api.pages.effect_chart import course_of, seen_from
+from api.pages.charts import Charts, CourseView, CourseWeek
 from api.pages.fix_forms import (
     PAGE_ACTIONS,
     WHYS,
@@ -48,9 +48,11 @@ from api.services import Services
 from api.shapes_fixes import FixAsked, FixView
 from api.views_fixes import fix_view, next_step, refs_in, rhythm_of
 from api.writes.audit import Looked, note_read
+from models.aggregates import Cell
 from models.fixes.commands import CellRef, Look
 from models.fixes.fix import Fix
 from models.fixes.terms import EvidenceSource, FixAction, FixState, Occasion
+from models.policy import Policy
 from models.refusals import Refused
 from models.terms import Role
 
@@ -466,11 +468,17 @@ async def _chart(fix: Fix, place: Place) -> CourseView | None:
     if fix.plan is None or fix.changed_on is None or fix.effect is None:
         return None
     async with place.services.database.of(place.person.agency) as connection:
-        counts = await cells_since(connection, seen_from(fix.changed_on), fix.effect.as_of)
+        counts = await cells_since(connection, counted_since(fix.changed_on), fix.effect.as_of)
     # The band takes some tenths of a second to compute; others are served meanwhile.
-    course = await asyncio.to_thread(course_of, fix, counts, place.policy)
+    course = await asyncio.to_thread(_course_of, fix, counts, place.policy)
     caption = fix.effect.sentences[0] if fix.effect.sentences else VERDICTS[fix.effect.verdict]
     return CourseView(caption, await _charts.course(course, fix.changed_on), tuple(reversed(course)))
+
+
+def _course_of(fix: Fix, counts: Mapping[Cell, int], policy: Policy) -> tuple[CourseWeek, ...]:
+    from api.pages.effect_chart import course_of  # noqa: PLC0415 - loads numerical libraries
+
+    return course_of(fix, counts, policy)
 
 
 async def _signals(fix: Fix, place: Place) -> list[Option]:

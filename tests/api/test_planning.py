@@ -7,7 +7,8 @@ from datetime import date, timedelta
 
 from analytics.effect_power import weeks_needed
 from api.cells import by_kind, name_of_cell, weekly
-from api.planning import candidates, countable, look_on, past_of
+from api.past import past_of
+from api.planning import candidates, countable, look_on
 from models.aggregates import Cell
 from models.fixes.commands import CellRef
 from tests.given import a_policy

@@ -16,9 +16,10 @@ from sqlalchemy import text
 from api.app import create_app
 from api.sign_in import LocalSignIn, OidcSignIn
 from models.terms import Role
-from run.accounts import ACCOUNTS, NotHere, seed_accounts, write_accounts
-from run.settings import Settings
-from run.sign_in import LOCAL_ISSUER, local_provider, sign_in_for
+from run.account_writing import NotHere, seed_accounts, write_accounts
+from run.accounts import ACCOUNTS
+from run.settings import LOCAL_ISSUER, Settings
+from run.sign_in import local_provider, sign_in_for
 from tests.api.conftest import NOW, Front
 from tests.databases import Database
 from tests.given import a_policy

@@ -21,7 +21,8 @@ from psycopg.types.json import Jsonb
 
 from api.reads.people import hash_of
 from models.terms import Role
-from run.accounts import ACCOUNTS, write_accounts
+from run.account_writing import write_accounts
+from run.accounts import ACCOUNTS
 from run.api import run_api
 from run.migrate import migrate
 from run.settings import API_ROLE, WORKER_ROLE, Settings
