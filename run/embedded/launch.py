@@ -8,6 +8,7 @@ died before the signal was asked for is seen by asking who the parent is afterwa
 (other kernels than Linux), the ledger of started processes finds the orphans at the next start.
 """
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -18,7 +19,7 @@ PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Change account, ask for the death signal, and become the program. Never returns."""
     parent, death_signal, account, niceness, *command = sys.argv[1:]
-    os.nice(int(niceness))
+    _yield_to_others(int(niceness))
     if account != "-":
         user, group = (int(part) for part in account.split(":"))
         os.setgroups([])
@@ -29,6 +30,14 @@ def main() -> None:
     if os.getppid() != int(parent):
         sys.exit("The process that started this one has gone.")
     os.execv(command[0], command)  # noqa: S606 - becoming the program is the point, and there is no shell
+
+
+def _yield_to_others(niceness: int) -> None:
+    os.nice(niceness)
+    # Where the kernel shares the processor out among sessions first (autogroup), a process in a session of its own is
+    # nice to nobody; then the session has to be.
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as autogroup:  # noqa: PTH123 - no pathlib here: it takes as long to load as the rest
+        autogroup.write(str(niceness))
 
 
 if __name__ == "__main__":

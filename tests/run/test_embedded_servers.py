@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import psycopg
@@ -11,7 +12,7 @@ from temporalio.client import Client
 
 from run.embedded import postgres, temporal
 from run.embedded.accounts import Account
-from run.embedded.processes import CannotStart
+from run.embedded.processes import CannotStart, Program, start
 from run.embedded.temporary import temporary_folder
 from tests.servers import PostgresServer, TemporalServer, embedded_postgres, temporal_dev_server
 
@@ -134,3 +135,16 @@ def test_a_folder_of_somebody_else_is_never_taken_over() -> None:
 
         with pytest.raises(CannotStart, match="belongs to another account"):
             postgres.own(taken, somebody_else)
+
+
+def test_a_program_that_can_wait_yields_the_processor_also_to_other_sessions(tmp_path: Path) -> None:
+    child = start(Program("sleeper", ["/bin/sleep", "60"], {}, niceness=7), tmp_path / "sleeper.log")
+    try:
+        while Path(f"/proc/{child.pid}/comm").read_text("ascii").strip() != "sleep":
+            time.sleep(0.01)
+        assert os.getpriority(os.PRIO_PROCESS, child.pid) == 7
+        group = Path(f"/proc/{child.pid}/autogroup")
+        shared_among_sessions = group.read_text("ascii").strip() if group.exists() else ""
+        assert not shared_among_sessions or shared_among_sessions.endswith("nice 7")
+    finally:
+        child.stop()
