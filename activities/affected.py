@@ -23,9 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.affected_lists import draw, locked_list
+from activities.affected_lists import as_approved, draw, locked_list
 from activities.database import transaction
-from activities.fix_effect import families_of
 from activities.interface import Affected, AffectedAddress, AffectedProgress
 from activities.mail import Mail, Mailer, NotDeliveredYet, Undeliverable
 from activities.policies import Policies
@@ -88,9 +87,8 @@ class DatabaseAffected(Affected):
                 message = f"No list {address.list_id} has begun in this agency."
                 raise ApplicationError(message, type="NoSuchList", non_retryable=True)
             if row.drawn_at is None:
-                now = self._clock()
-                _, policy = await self._policies.in_force(connection, address.agency, now)
-                await draw(connection, row, families_of(policy), ZoneInfo(policy.agency.time_zone), now)
+                _, policy = await self._policies.in_force(connection, address.agency, row.begun_at)
+                await draw(connection, row, await as_approved(connection, row), policy, self._clock())
             return await _progress(connection, address)
 
     @activity.defn(name="help_some")

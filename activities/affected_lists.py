@@ -8,23 +8,26 @@ the event is recorded, and nobody is forgotten after it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio.exceptions import ApplicationError
 
 from models.fixes.affected import asked_cells, cells_told_of, list_id_for, told_since
+from models.fixes.cells import families_of
 from models.fixes.commands import ApproveWords, ListAffected
 from models.fixes.fix import Fix, FixEvent
+from models.fixes.story import apply
 from models.fixes.terms import Help
+from models.policy import Policy
 from models.tables.affected import affected_list, affected_pending
 from models.tables.cases import fault
-from models.tables.fixes import fix_file
+from models.tables.fixes import fix_event
 from models.tables.signals import signal
 
 LIST_IS_MISSING = "affected_list_missing"
@@ -32,7 +35,8 @@ LIST_IS_MISSING = "affected_list_missing"
 _WAKE = text("SELECT pg_notify('affected', '')")
 _DRAW = text("""
     INSERT INTO affected_person (list_id, number, agency, case_id, contact, language)
-    SELECT :list_id, row_number() OVER (ORDER BY o_case_id), :agency, o_case_id, o_contact, o_language
+    SELECT :list_id, row_number() OVER (ORDER BY o_case_id), :agency, o_case_id, o_contact,
+           coalesce(o_language, :language)
     FROM complainants_in(CAST(:cells AS jsonb), :since, :until)
 """)
 
@@ -62,7 +66,17 @@ async def _begin_named(connection: AsyncConnection, fix: Fix, command: ListAffec
         return
     detail = f"The list {command.list_id} that event {fix.sequence} names is not in the record; list the people again."
     row = {"agency": fix.agency, "case_id": fix.id, "kind": LIST_IS_MISSING, "detail": detail}
-    await connection.execute(upsert(fault).values(row).on_conflict_do_nothing())
+    marked = upsert(fault).values(row)
+    # A mark of one kind stands once on a fix: a second list that is missing is said beside the first.
+    beside = fault.c.detail.op("||")(" ").op("||")(marked.excluded.detail)
+    await connection.execute(
+        marked.on_conflict_do_update(
+            index_elements=["agency", "case_id", "kind"],
+            index_where=fault.c.cleared_at.is_(None),
+            set_={"detail": beside},
+            where=func.strpos(fault.c.detail, marked.excluded.detail) == 0,
+        )
+    )
 
 
 async def _begin_of_occasion(connection: AsyncConnection, fix: Fix, command: ApproveWords, at: datetime) -> None:
@@ -95,20 +109,34 @@ async def locked_list(connection: AsyncConnection, list_id: UUID) -> Row[Any] | 
     return (await connection.execute(query)).one_or_none()
 
 
-async def draw(
-    connection: AsyncConnection, row: Row[Any], families: Mapping[str, str], zone: ZoneInfo, now: datetime
-) -> None:
-    """Draw the people of an occasion's list: the complainants whose cases led to its fix, until it was approved."""
-    snapshot = select(fix_file.c.snapshot).where(fix_file.c.fix_id == row.fix_id)
-    fix = Fix.model_validate((await connection.execute(snapshot)).scalar_one())
+async def as_approved(connection: AsyncConnection, listed: Row[Any]) -> Fix:
+    """Return the fix as it stood when the words were approved that began an occasion's list."""
+    events = select(fix_event.c.canonical).where(fix_event.c.fix_id == listed.fix_id).order_by(fix_event.c.sequence)
+    fix = Fix(id=listed.fix_id)
+    for stored in await connection.scalars(events):
+        event = FixEvent.model_validate_json(stored)
+        fix = apply(fix, event)
+        if isinstance(event.command, ApproveWords) and event.command.words.id == listed.words_id:
+            return fix
+    message = f"No event of fix {listed.fix_id} approved the words of list {listed.list_id}."
+    raise ApplicationError(message, type="NoSuchList", non_retryable=True)
+
+
+async def draw(connection: AsyncConnection, row: Row[Any], fix: Fix, policy: Policy, now: datetime) -> None:
+    """Draw the people of an occasion's list: the complainants whose cases led to its fix, until it was approved.
+
+    `fix` as it was when the words were approved: what was planned later led to other letters, if to any.
+    """
     assert fix.opened_at is not None
+    zone = ZoneInfo(policy.agency.time_zone)
     since = told_since(fix, await _began_weeks(connection, fix), fix.opened_at.astimezone(zone).date())
     values = {
         "list_id": row.list_id,
         "agency": row.agency,
-        "cells": json.dumps(asked_cells(cells_told_of(fix), families)),
+        "cells": json.dumps(asked_cells(cells_told_of(fix), families_of(policy))),
         "since": since,
         "until": row.begun_at.astimezone(zone).date(),
+        "language": policy.agency.languages[0],
     }
     people = (await connection.execute(_DRAW, values)).rowcount
     drawn = {"people_count": people, "drawn_at": now, "finished_at": None if people else now}

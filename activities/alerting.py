@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -34,19 +34,15 @@ from models.wording import day_in_words
 LETTERS_AT_A_TIME = 50
 _log = logging.getLogger(__name__)
 _OVERDUE = text("""
-    SELECT s.id, due.day AS due_on, week.sentences
-    FROM signal s
-    LEFT JOIN LATERAL (SELECT d.defer_until FROM signal_decision d WHERE d.signal_id = s.id
-                       ORDER BY d.decided_at DESC, d.id DESC LIMIT 1) AS last ON true
-    CROSS JOIN LATERAL (SELECT coalesce(last.defer_until, s.decide_by) AS day) AS due
-    CROSS JOIN LATERAL (SELECT w.sentences FROM signal_week w WHERE w.signal_id = s.id
+    SELECT s.id, stands.due_on, week.sentences
+    FROM signal_states(:today, :expires_after_weeks, :grown) AS stands
+    JOIN signal s ON s.id = stands.signal_id
+    -- As it stood when the day passed, so that a letter which goes out again says the same.
+    CROSS JOIN LATERAL (SELECT w.sentences FROM signal_week w WHERE w.signal_id = s.id AND w.as_of <= stands.due_on
                         ORDER BY w.as_of DESC LIMIT 1) AS week
-    WHERE s.agency = :agency AND due.day < :today
-      AND (last.defer_until IS NOT NULL
-           OR NOT EXISTS (SELECT FROM signal_decision d WHERE d.signal_id = s.id))
-      AND NOT EXISTS (SELECT FROM fix_signal f WHERE f.signal_id = s.id)
-      AND NOT EXISTS (SELECT FROM signal_escalation e WHERE e.signal_id = s.id AND e.due_on = due.day)
-    ORDER BY due.day, s.id LIMIT :limit
+    WHERE s.agency = :agency AND stands.state = 'to_decide' AND stands.due_on < :today
+      AND NOT EXISTS (SELECT FROM signal_escalation e WHERE e.signal_id = s.id AND e.due_on = stands.due_on)
+    ORDER BY stands.due_on, s.id LIMIT :limit
 """)
 _FAILED = text("""
     SELECT e.fix_id, e.sequence, e.canonical, e.at, t.body AS title, coalesce(s.display_name, f.owner) AS owner
@@ -67,6 +63,8 @@ class Alert:
     table: Table
     key: Mapping[str, Any]
     id: UUID
+    at: datetime
+    """When there was something to tell: the letter's Date, the same however often it is sent."""
     values: Mapping[str, str]
 
 
@@ -106,7 +104,11 @@ class Alerts:
             _, policy = await self._policies.in_force(connection, agency, now)
             today = now.astimezone(ZoneInfo(policy.agency.time_zone)).date()
             asked = {"agency": agency, "today": today, "limit": LETTERS_AT_A_TIME}
-            overdue = [self._overdue(row) for row in await connection.execute(_OVERDUE, asked)]
+            states = {
+                "expires_after_weeks": policy.surveillance.expires_after_weeks,
+                "grown": policy.surveillance.returns_when_excess_grows,
+            }
+            overdue = [self._overdue(row, policy) for row in await connection.execute(_OVERDUE, asked | states)]
             failed = [self._failed(row) for row in await connection.execute(_FAILED, asked)]
         executive = policy.agency.accountable_executive
         alerts = [*overdue, *failed]
@@ -114,16 +116,18 @@ class Alerts:
             if alerts:
                 _log.error("%s: %d letters wait for an accountable executive in agency.toml", agency, len(alerts))
             return 0
-        return sum([await self._send(policy, executive, alert, today) for alert in alerts])
+        return sum([await self._send(policy, executive, alert) for alert in alerts])
 
-    def _overdue(self, row: Row[Any]) -> Alert:
+    def _overdue(self, row: Row[Any], policy: Policy) -> Alert:
         values = {
             "signal": "\n\n".join(row.sentences),
             "due_by": day_in_words(row.due_on, "en"),
             "signal_url": self._links.signal(row.id),
         }
         key = {"signal_id": row.id, "due_on": row.due_on}
-        return Alert(LetterKind.SIGNAL_OVERDUE, signal_escalation, key, uuid5(row.id, str(row.due_on)), values)
+        passed_at = datetime.combine(row.due_on + timedelta(days=1), time(), ZoneInfo(policy.agency.time_zone))
+        letter_id = uuid5(row.id, str(row.due_on))
+        return Alert(LetterKind.SIGNAL_OVERDUE, signal_escalation, key, letter_id, passed_at, values)
 
     def _failed(self, row: Row[Any]) -> Alert:
         command = FixEvent.model_validate_json(row.canonical).command
@@ -135,9 +139,9 @@ class Alerts:
             "fix_url": self._links.fix(row.fix_id),
         }
         key = {"fix_id": row.fix_id, "sequence": row.sequence}
-        return Alert(LetterKind.FIX_ALERT, fix_alert, key, uuid5(row.fix_id, str(row.sequence)), values)
+        return Alert(LetterKind.FIX_ALERT, fix_alert, key, uuid5(row.fix_id, str(row.sequence)), row.at, values)
 
-    async def _send(self, policy: Policy, executive: Executive, alert: Alert, today: date) -> bool:
+    async def _send(self, policy: Policy, executive: Executive, alert: Alert) -> bool:
         """Send one letter and note it, while nobody else can; return whether it left."""
         agency = policy.agency
         message_id = f"<{alert.id}@{self._mail_from.partition('@')[2]}>"
@@ -147,13 +151,13 @@ class Alerts:
                 note = upsert(alert.table).values(row).on_conflict_do_nothing().returning(alert.table.c.message_id)
                 if (await connection.execute(note)).one_or_none() is None:
                     return False  # another worker was quicker
-                await self._mailer.send(self._mail(policy, executive, alert, message_id, today))
+                await self._mailer.send(self._mail(policy, executive, alert, message_id))
         except (NotDeliveredYet, Undeliverable, LookupError, MissingValues) as problem:
             _log.error("a letter to the accountable executive of %s did not leave: %s", agency.slug, problem)
             return False
         return True
 
-    def _mail(self, policy: Policy, executive: Executive, alert: Alert, message_id: str, today: date) -> Mail:
+    def _mail(self, policy: Policy, executive: Executive, alert: Alert, message_id: str) -> Mail:
         agency = policy.agency
         language = agency.languages[0]
         letter = policy.letter(alert.kind)
@@ -164,7 +168,7 @@ class Alerts:
                 "agency_name": agency.name,
                 "agency_phone": agency.contact.phone,
                 "agency_email": agency.contact.email,
-                "received_on": day_in_words(today, language),
+                "received_on": day_in_words(alert.at.astimezone(ZoneInfo(agency.time_zone)).date(), language),
                 **alert.values,
             }
         )
@@ -177,5 +181,5 @@ class Alerts:
             subject=filled.subject,
             body=filled.body,
             language=language,
-            written_at=self._clock(),
+            written_at=alert.at,
         )

@@ -131,7 +131,7 @@ class DatabaseCaseRecords(CaseRecords):
             canonical = event.canonical()
             last_hash = chained(last_hash, canonical)
             rows.append(event_row(case.agency, event, canonical, last_hash))
-            letters += [self._letter_row(event, case, letter) for letter in letters_of(event, case)]
+            letters += [self._letter_row(event, case, letter) for letter in letters_of(event, before, case)]
             content_ids += read_model.content_ids(event)
             cells += read_model.cell_rows(case, changes(cells_of(before), cells_of(case)), happened_at(event, case))
         queues = changes(Counter(queues_of(known.case)), Counter(queues_of(case)))

@@ -10,7 +10,7 @@ are neither before nor after.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -24,18 +24,15 @@ from analytics.effect import Verdict as Said
 from analytics.effect_checks import Checks, Study, compare, displacement, held_back, intake, placebo
 from analytics.effect_words import LeftOut, sentences
 from models.aggregates import Cell, monday_of
-from models.fixes.affected import OTHER_FAMILY
+from models.fixes.cells import Kinds, by_kind, families_of, family_of, name_of_cell, weekly, without
 from models.fixes.commands import CellRef, Effect, Plan
 from models.fixes.fix import Fix
 from models.fixes.terms import Verdict
 from models.fixes.watching import DAYS_PER_WEEK, first_changed_week
 from models.messages import canonical, canonical_message, sha256
 from models.policy import Policy
-from models.taxonomy import Kind
 from models.wording import day_in_words
 
-INTAKE_FAMILY = "intake"
-"""The one family of intake categories, as signals name it."""
 MOST_SIBLINGS = 20
 _VERDICTS = {
     Said.EFFECTIVE: Verdict.EFFECTIVE,
@@ -107,83 +104,37 @@ def counted_for(plan: Plan, changed_on: date, totals: Totals, as_of: date, polic
     """Return the weekly counts that the plan speaks of, from the first week in which any of it was counted."""
     last = monday_of(as_of - timedelta(days=DAYS_PER_WEEK - 1))
     earliest = monday_of(changed_on) - timedelta(weeks=policy.surveillance.baseline_weeks)
-    named = [*_families(totals, policy)]
-    target: dict[date, int] = {}
-    controls: list[dict[date, int]] = [{} for _ in plan.controls]
-    for cell, family, number in named:
-        if not earliest <= cell.week <= last:
-            continue
-        if any(is_in(cell, family, ref) for ref in plan.targets):
-            target[cell.week] = target.get(cell.week, 0) + number
-        elif (place := _first_with(cell, family, plan.controls)) is not None:
-            controls[place][cell.week] = controls[place].get(cell.week, 0) + number
-    siblings = _siblings(plan, named)
+    kinds = by_kind({cell: number for cell, number in totals.items() if earliest <= cell.week <= last}, policy)
+    target, left = weekly(kinds, plan.targets), without(kinds, plan.targets)
+    controls: list[WeekCounts] = []
+    for control in plan.controls:
+        controls.append(weekly(left, (control,)))
+        left = without(left, (control,))
+    siblings = _siblings(plan, left, families_of(policy))
     first = min((week for one in (target, *controls) for week in one), default=last)
     weeks = tuple(first + timedelta(weeks=week) for week in range((last - first).days // DAYS_PER_WEEK + 1))
-    series: tuple[WeekCounts, ...] = (target, *controls, *siblings.values())
+    series = (target, *controls, *siblings.values())
     return Counted(
         weeks=weeks,
         counts=np.array([[one.get(week, 0) for week in weeks] for one in series], dtype=np.float64),
-        names=("The target", *(name_of(ref, policy) for ref in (*plan.controls, *siblings))),
+        names=("The target", *(name_of_cell(ref, policy) for ref in (*plan.controls, *siblings))),
         controls=len(controls),
     )
 
 
-def is_in(cell: Cell, family: str, ref: CellRef) -> bool:
-    """Return whether a weekly cell, whose code is of that family, is counted by the reference."""
-    return (
-        ref.measure == cell.measure
-        and ref.family in {None, family}
-        and ref.code in {None, cell.code}
-        and ref.service in {None, cell.service}
-        and ref.office in {None, cell.office}
-    )
-
-
-def family_of(measure: str, code: str, families: Mapping[str, str]) -> str:
-    """Return the family of a code, as signals name it; also of codes that the policy does not know."""
-    return INTAKE_FAMILY if measure == "intake" else families.get(code, OTHER_FAMILY)
-
-
-def families_of(policy: Policy) -> dict[str, str]:
-    """Return the family of every process failure that the policy knows, retired ones included."""
-    return {term.code: term.family for term in policy.taxonomy.of(Kind.FAILURE) if term.family}
-
-
-def name_of(ref: CellRef, policy: Policy) -> str:
-    """Return a cell in the words of staff: "Dropped or lost, Benefit payments, Harbor"."""
-    language = policy.agency.languages[0]
-    terms = policy.taxonomy.by_code
-    services = {service.id: service.name[language] for service in policy.agency.services}
-    offices = {office.id: office.name for office in policy.agency.offices}
-    code = ref.code or (ref.family if ref.measure == "cause" else None)
-    words = (
-        (terms[code].name_in(language) if code in terms else code) if code else "All complaints",
-        services.get(ref.service, ref.service) if ref.service else None,
-        offices.get(ref.office, ref.office) if ref.office else None,
-    )
-    return ", ".join(word for word in words if word)
-
-
-def _families(totals: Totals, policy: Policy) -> list[tuple[Cell, str, int]]:
-    families = families_of(policy)
-    return [(cell, family_of(cell.measure, cell.code, families), number) for cell, number in totals.items()]
-
-
-def _first_with(cell: Cell, family: str, refs: Sequence[CellRef]) -> int | None:
-    return next((place for place, ref in enumerate(refs) if is_in(cell, family, ref)), None)
-
-
-def _siblings(plan: Plan, named: Iterable[tuple[Cell, str, int]]) -> dict[CellRef, dict[date, int]]:
-    """Return the counts of the targets' families' other codes in the same places, unless a control counts them."""
-    wider = tuple(target.model_copy(update={"code": None}) for target in plan.targets if target.code)
-    found: dict[CellRef, dict[date, int]] = {}
-    for cell, family, number in named:
-        if any(is_in(cell, family, ref) for ref in (*plan.targets, *plan.controls)):
+def _siblings(plan: Plan, left: Kinds, families: Mapping[str, str]) -> dict[CellRef, WeekCounts]:
+    """Return what is left of the targets' families' other codes in the same places."""
+    found: dict[CellRef, WeekCounts] = {}
+    for target in plan.targets:
+        if target.code is None:
             continue
-        if (place := _first_with(cell, family, wider)) is not None:
-            weekly = found.setdefault(wider[place].model_copy(update={"family": family, "code": cell.code}), {})
-            weekly[cell.week] = weekly.get(cell.week, 0) + number
+        wider = target.model_copy(
+            update={"code": None, "family": target.family or family_of(target.measure, target.code, families)}
+        )
+        for code in sorted({kind.code for kind in left if kind.code and wider.contains(kind)}):
+            sibling = wider.model_copy(update={"code": code})
+            found[sibling] = weekly(left, (sibling,))
+            left = without(left, (sibling,))
     by_size = sorted(found, key=lambda ref: (-sum(found[ref].values()), canonical_message(ref)))
     return {ref: found[ref] for ref in by_size[:MOST_SIBLINGS]}
 

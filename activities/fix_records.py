@@ -113,16 +113,17 @@ async def append_fix_events(connection: AsyncConnection, batch: FixBatch) -> Fix
     if fix.sequence != batch.events[0].sequence - 1:
         message = f"The record ends at event {fix.sequence}, the workflow goes on from {batch.events[0].sequence - 1}."
         raise RecordBehind(message)
-    rows = []
+    rows, stages = [], []
     for event in batch.events:
         fix = apply(fix, event)
+        stages.append(fix)
         canonical = event.canonical()
         last_hash = chained(last_hash, canonical)
         rows.append(_event_row(batch.agency, event, canonical, last_hash))
     await connection.execute(insert(fix_event), rows)
     await put_fix(connection, fix, last_hash)
-    for event in batch.events:
-        await begin_list(connection, fix, event)
+    for stage, event in zip(stages, batch.events, strict=True):
+        await begin_list(connection, stage, event)
     return fix
 
 

@@ -7,6 +7,7 @@ than every one still running, so that one which commits late can neither be skip
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
@@ -62,6 +63,31 @@ _CELLS = text("""
 """)
 
 
+# How causes came in after their week of receipt, by the day they were confirmed (no earlier week than `since`).
+_CONFIRMED = text("""
+    SELECT channel, week, happened_on, sum(number)::integer AS total FROM (
+        SELECT channel, week, happened_on, total AS number FROM cell_day
+        WHERE agency = :agency AND measure = 'cause' AND week >= :since AND happened_on <= :upto
+        UNION ALL
+        SELECT d.channel, d.week, (d.happened_at AT TIME ZONE a.time_zone)::date, d.change
+        FROM cell_delta d JOIN agency a ON a.slug = d.agency
+        WHERE d.agency = :agency AND d.measure = 'cause' AND d.week >= :since AND d.xid >= coalesce(
+            (SELECT folded_below FROM fold_mark WHERE agency = :agency AND kind = 'cell'), '0'::xid8)
+          AND (d.happened_at AT TIME ZONE a.time_zone)::date <= :upto
+    ) AS counted GROUP BY 1, 2, 3 HAVING sum(number) <> 0 ORDER BY 1, 2, 3
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedOn:
+    """So many causes of a channel and a week of receipt (its Monday), confirmed on a day; corrections are negative."""
+
+    channel: str
+    week: date
+    on: date
+    count: int
+
+
 async def fold_deltas(engine: AsyncEngine, agency: str, kind: Kind) -> bool:
     """Add the agency's finished deltas into its totals; return whether the mark moved.
 
@@ -89,3 +115,9 @@ async def cell_totals(connection: AsyncConnection, agency: str, upto: date | Non
     """Return the agency's weekly cells, folded or not, as they were at the end of `upto` (None: as they are)."""
     rows = await connection.execute(_CELLS, {"agency": agency, "upto": upto})
     return {Cell(row.measure, row.code, row.service, row.office, row.channel, row.week): row.total for row in rows}
+
+
+async def confirmed_days(connection: AsyncConnection, agency: str, since: date, upto: date) -> list[ConfirmedOn]:
+    """Return when the causes of the weeks from `since` on were confirmed, as known at the end of `upto`."""
+    rows = await connection.execute(_CONFIRMED, {"agency": agency, "since": since, "upto": upto})
+    return [ConfirmedOn(row.channel, row.week, row.happened_on, row.total) for row in rows]

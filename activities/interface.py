@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 from temporalio import activity
@@ -22,6 +23,7 @@ WORKFLOW_TYPE_COMPLAINT = "complaint"
 WORKFLOW_TYPE_ROOT_CAUSE = "root-cause"
 WORKFLOW_TYPE_FIX = "systemic-fix"
 WORKFLOW_TYPE_AFFECTED = "help-affected"
+WORKFLOW_TYPE_TEXTS = "texts"
 
 
 class CaseAddress(Message):
@@ -213,3 +215,60 @@ class Affected(ABC):
     @abstractmethod
     async def help_some(self, address: AffectedAddress) -> AffectedProgress:
         """Help some of those who wait, each result noted by itself; what fails for now is left for another time."""
+
+
+class TextRun(Message):
+    """A night's reading of an agency's complaints: learning anew, reading what is open, and the weekly look."""
+
+    agency: Code
+
+
+class TextLearning(Message):
+    """What is to be learnt, and the moment it was asked for, so that a repeated try learns for the same day."""
+
+    agency: Code
+    kind: Literal["category", "failure", "likeness"]
+    asked_at: datetime
+
+
+class TextLearnt(Message):
+    """What there is to suggest with."""
+
+    version: int
+    """0: too few cases have been coded to learn from."""
+    is_new: bool
+
+
+class TextLook(Message):
+    """Reading on a day, with the moment it was asked for."""
+
+    agency: Code
+    asked_at: datetime
+
+
+class TextsLookedAt(Message):
+    """What the weekly look at texts came to."""
+
+    queued: int
+    changed: int
+    """How many of the two kinds of codes are used otherwise than before."""
+    new_failures: int
+
+
+class Texts(ABC):
+    """What the words of complaints tell."""
+
+    @activity.defn(name="learn_texts")
+    @abstractmethod
+    async def learn_texts(self, learning: TextLearning) -> TextLearnt:
+        """Learn from what people have coded, once a day; what has taught nothing new leaves all as it is."""
+
+    @activity.defn(name="read_texts")
+    @abstractmethod
+    async def read_texts(self, look: TextLook) -> int:
+        """Read every case that the newest models have not read, and return how many."""
+
+    @activity.defn(name="look_at_texts")
+    @abstractmethod
+    async def look_at_texts(self, look: TextLook) -> TextsLookedAt:
+        """Choose what to code first, see what has changed and what is new, once a week."""

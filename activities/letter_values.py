@@ -8,24 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from models.case import Case
-from models.clocks import Rules, clocks_of, pause_until
+from models.clocks import Rules, clocks_of, pause_until, review_promised_until
 from models.commands import (
     Acknowledge,
     Answer,
     Approve,
     Escalate,
     ProposeAnswer,
+    Reopen,
     RequestInformation,
     WarnOfDeadline,
 )
 from models.events import Event
 from models.letters import Filled, Letter
 from models.messages import ContentRef
+from models.points import points_in_letter, points_of
 from models.policy import Policy
 from models.terms import STAFF_ROLES, ClockName
 from models.wording import day_in_words
@@ -106,6 +108,7 @@ def _values(told: Told, language: str, links: Links) -> dict[str, str]:
             "case_url": links.case(case.id),
             "contact_name": _contact(told),
             "contact_phone": agency.contact.phone,
+            "points": points_in_letter(points_of(case.issues, told.policy, language)),
             "owner_name": told.names.get(case.owner or "", case.owner or _team(told)),
         }
         | _texts(told)
@@ -124,8 +127,12 @@ def text_ref(events: tuple[Event, ...]) -> ContentRef | None:
     """Return the text that the last event's letter carries, if any; an approval sends the text that was proposed."""
     command = events[-1].command
     if isinstance(command, Approve):
-        return [event.command.text for event in events if isinstance(event.command, ProposeAnswer)][-1]
+        return _proposals(events)[-1].text
     return command.text if isinstance(command, Acknowledge | RequestInformation | Answer) else None
+
+
+def _proposals(events: tuple[Event, ...]) -> list[ProposeAnswer]:
+    return [event.command for event in events if isinstance(event.command, ProposeAnswer)]
 
 
 def _dates(told: Told, language: str) -> dict[str, str]:
@@ -137,13 +144,13 @@ def _dates(told: Told, language: str) -> dict[str, str]:
 
     due = {clock.name: clock.due_at for clock in clocks_of(case, rules)}
     asked_at = max((pause.started_at for pause in case.pauses), default=None)
-    ended_at = case.closed_at or case.answered_at
+    review_until = review_promised_until(case, rules)
     dates = {
         "received_on": words(case.counted_from),
         "acknowledge_by": words(due[ClockName.ACKNOWLEDGE]) if ClockName.ACKNOWLEDGE in due else None,
         "answer_by": next((words(due[name]) for name in _ANSWERING if name in due), None),
         "reply_by": words(pause_until(asked_at, rules)) if asked_at else None,
-        "review_until": words(ended_at + _review_window(rules)) if ended_at else None,
+        "review_until": words(review_until) if review_until else None,
     }
     if isinstance(command, WarnOfDeadline | Escalate):
         standard = told.policy.standards.of(command.clock, case.track)
@@ -151,15 +158,20 @@ def _dates(told: Told, language: str) -> dict[str, str]:
     return {name: text for name, text in dates.items() if text is not None}
 
 
-def _review_window(rules: Rules) -> timedelta:
-    return timedelta(days=rules.standards.review_window_calendar_days)
-
-
 def _contact(told: Told) -> str:
-    """Return whom the complainant can ask for: who wrote, else who owns the case, else its team."""
-    actor = told.event.command.actor
-    writer = actor.name if actor.role in STAFF_ROLES else told.case.owner
-    return told.names.get(writer or "", writer or _team(told))
+    """Return whom the complainant can ask for: who wrote, else who owns the case, else its team.
+
+    An answer is signed by the owner, whom the complainant knows, also where somebody else approved it. A review is led
+    by its reviewer; whoever ordered it may have had a part in the answer, and is not named.
+    """
+    command, owner = told.event.command, told.case.owner
+    writer = command.actor.name if command.actor.role in STAFF_ROLES else None
+    if isinstance(command, Approve):
+        writer = _proposals(told.events)[-1].actor.name
+    if isinstance(command, Reopen):
+        writer = None
+    named = (owner or writer) if isinstance(command, Answer | Approve) else (writer or owner)
+    return told.names.get(named or "", named or _team(told))
 
 
 def _team(told: Told) -> str:

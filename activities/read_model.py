@@ -128,6 +128,7 @@ def cell_rows(case: Case, differences: list[tuple[Cell, int]], happened_at: date
             "office": cell.office,
             "channel": cell.channel,
             "week": cell.week,
+            "harm": cell.harm,
             "change": change,
             "happened_at": happened_at,
         }

@@ -1,24 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a signal's card shows beside its sentences, as plain data for the record: parts, ranking, doubts.
+"""What a signal's card shows beside its sentences, as plain data: parts, ranking, doubts, and what is missing.
 
-All is a function of the counts, the finding and the policy versions, so that a look recomputed gives the same facts.
+All is a function of what was read, the findings and the policy, so that a look recomputed gives the same facts; only
+the chances of issues that nobody has coded are of now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from activities.signal_budget import as_list
+from activities.signal_cells import Prepared
+from activities.signal_inputs import Chances, Issues
+from activities.signal_judging import Judged
 from analytics.card import Parts, parts_of, rank_findings, where_exactly
+from analytics.creeping import IN_CONTROL_WEEKS, Creeping
 from analytics.cube import monday_of, week_of
+from analytics.delays import Waiting, waiting, waiting_by_chances
 from analytics.detection import Finding
+from analytics.ranking import Ranking
+from analytics.standing import FALSE_SHARE_AT_MOST, TRAILING_WEEKS, OutOfProportion
 from models.aggregates import Cell as CountedCell
+from models.policy import Policy
 
 FEWEST_OFFICES_TO_CHOOSE_FROM = 2
+WEEKS_PER_YEAR = 52.0
+HARDLY_CONFIRMED = 0.8
+"""Below this share of a window that is confirmed the card says so among the doubts."""
 PARTS: dict[str, Callable[[CountedCell], str]] = {
     "by_channel": lambda counted: counted.channel,
     "by_office": lambda counted: counted.office,
@@ -26,44 +39,53 @@ PARTS: dict[str, Callable[[CountedCell], str]] = {
 }
 
 
-def facts_of(
-    findings: Sequence[Finding],
-    totals: Mapping[CountedCell, int],
-    families: Mapping[str, str],
-    *,
-    inputs_hash: str,
-    policy_changes: Sequence[datetime],
-    zone: ZoneInfo,
-) -> list[dict[str, Any]]:
-    """Return each finding's facts, in order. `totals` are one measure's counts; `families` those of their codes."""
-    ranking = rank_findings(findings)
-    seed = int(inputs_hash[:16], 16)
-    changed_on = [at.astimezone(zone).date() for at in policy_changes]
-    facts = []
-    for place, finding in enumerate(findings):
-        mine = [(counted, number) for counted, number in totals.items() if _is_in(counted, finding, families)]
-        parts = {name: _parts(finding, mine, of) for name, of in PARTS.items()}
-        facts.append(
-            {
-                **{name: _shown(*named_parts) for name, named_parts in parts.items()},
-                "where_exactly": None if finding.cell.office else _where_exactly(finding, *parts["by_office"], seed),
-                "ranking": {
-                    "place": int(np.flatnonzero(ranking.order == place)[0]) + 1,
-                    "excess_per_quarter_at_least": float(ranking.excess_per_quarter[place]),
-                    "harm": float(ranking.harm[place]),
-                    "persistence": float(ranking.persistence[place]),
-                    "vulnerability": float(ranking.vulnerability[place]),
-                    "priority": float(ranking.priority[place]),
-                    "formula": ranking.formula(place),
-                },
-                "doubts": doubts_of(finding, changed_on),
-            }
-        )
-    return facts
+def facts_of(judged: Judged, policy: Policy) -> list[dict[str, Any]]:
+    """Return the evidence of everything that is told, in order."""
+    zone = ZoneInfo(policy.agency.time_zone)
+    changed_on = [at.astimezone(zone).date() for at in judged.prepared.inputs.policy_changes]
+    behind = [tuple(judged.prepared.within(one.finding.cell, one.finding.window_weeks)) for one in judged.told]
+    harms = [harm_of(issues, policy.surveillance.harm_weights) for issues in behind]
+    ranking = rank_findings([one.finding for one in judged.told], harm=[harm for harm, _ in harms])
+    seed = int(judged.prepared.counts_hash[:16], 16)
+    return [
+        {
+            "kind": one.kind,
+            "cells": [as_list(cell) for cell in one.finding.cells],
+            **_counted(issues),
+            **_spread(judged.prepared, one.finding, seed),
+            **_missing(judged, one.finding),
+            "ranking": _ranked(ranking, place, harms[place][1]),
+            "creep": None if one.creep is None else _creep(one.creep, judged.prepared.inputs.as_of_week),
+            "standing": None if one.standing is None else _standing(one.standing),
+            "doubts": [
+                *doubts_of(one.finding, changed_on),
+                *_letter_doubts(issues),
+                *_confirmation_doubts(_share_confirmed(judged, one.finding)),
+            ],
+            "began_week": monday_of(one.finding.began_week).isoformat(),
+            "recurrence_years": one.finding.recurrence_years if one.kind == "surge" else None,
+            "series": _series(one.finding),
+            "false_share_at_most": FALSE_SHARE_AT_MOST
+            if one.kind == "standing"
+            else judged.false_share_at_most(one.kind),
+        }
+        for place, (one, issues) in enumerate(zip(judged.told, behind, strict=True))
+    ]
+
+
+def harm_of(issues: Sequence[Issues], weights: Sequence[float]) -> tuple[float, list[int]]:
+    """Return the mean weight of the harm done, of the issues whose harm is known, and how many of all these are.
+
+    Where nothing is known harm weighs 1. A level that has no weight of its own takes the highest.
+    """
+    known = [(weights[min(issue.harm, len(weights) - 1)], issue.count) for issue in issues if issue.harm is not None]
+    count = sum(number for _, number in known)
+    mean = sum(weight * number for weight, number in known) / count if count else 1.0
+    return mean, [count, sum(issue.count for issue in issues)]
 
 
 def doubts_of(finding: Finding, changed_on: Sequence[date]) -> list[str]:
-    """Return, in sentences, what would make the finding wrong."""
+    """Return, in sentences, which changes of the policy would make the finding wrong."""
     first_day = monday_of(min(finding.began_week, finding.as_of_week - finding.window_weeks + 1))
     last_day = monday_of(finding.as_of_week + 1)
     return [
@@ -74,27 +96,194 @@ def doubts_of(finding: Finding, changed_on: Sequence[date]) -> list[str]:
     ]
 
 
-def _is_in(counted: CountedCell, finding: Finding, families: Mapping[str, str]) -> bool:
+def _letter_doubts(issues: Sequence[Issues]) -> list[str]:
+    complaints, letters = (len(ids) for ids in ({i.case_id for i in issues}, {i.letter for i in issues}))
+    if letters == complaints:
+        return []
+    said = (
+        f"Of {complaints} complaints, {complaints - letters + 1} or more are near-identical to another: a letter many "
+        "people send shows that they care, not that the failure happened as often."
+    )
+    return [said]
+
+
+def _confirmation_doubts(share: float | None) -> list[str]:
+    if share is None or share >= HARDLY_CONFIRMED:
+        return []
+    said = (
+        f"Only about {share:.0%} of these weeks' causes are confirmed yet; what is expected counts no more than that, "
+        "but if coding has become faster or slower, it is off by as much."
+    )
+    return [said]
+
+
+def _counted(issues: Sequence[Issues]) -> dict[str, int]:
+    complaints, letters = (len(ids) for ids in ({i.case_id for i in issues}, {i.letter for i in issues}))
+    return {
+        "issues": sum(issue.count for issue in issues),
+        "complaints": complaints,
+        "clusters": letters,
+        "copies": complaints - letters,
+    }
+
+
+def _spread(prepared: Prepared, finding: Finding, seed: int) -> dict[str, Any]:
+    """Return how the finding spreads over channels, offices and services, and where exactly it is."""
+    mine = [(counted, n) for counted, n in prepared.totals.items() if prepared.is_in(finding.cell, counted)]
+    parts = {name: _parts(finding, mine, of) for name, of in PARTS.items()}
+    return {
+        **{name: _shown(*named_parts) for name, named_parts in parts.items()},
+        "where_exactly": None if finding.cell.office else _where_exactly(finding, *parts["by_office"], seed),
+    }
+
+
+def _ranked(ranking: Ranking, place: int, harm_known_of: list[int]) -> dict[str, Any]:
+    return {
+        "place": int(np.flatnonzero(ranking.order == place)[0]) + 1,
+        "excess_per_quarter_at_least": float(ranking.excess_per_quarter[place]),
+        "harm": float(ranking.harm[place]),
+        "harm_known_of": harm_known_of,
+        "persistence": float(ranking.persistence[place]),
+        "vulnerability": float(ranking.vulnerability[place]),
+        "priority": float(ranking.priority[place]),
+        "formula": ranking.formula(place),
+    }
+
+
+def _missing(judged: Judged, finding: Finding) -> dict[str, Any]:
+    """Return what is not among the counts: causes to be confirmed, weeks not learnt from; and whether volume counts."""
+    prepared = judged.prepared
+    index = prepared.cube.cells.index(finding.cell)
+    masked = prepared.reasons.known.masked
+    first = prepared.cube.first_week
+    weeks = () if masked is None else (first + int(week) for week in np.flatnonzero(masked[index]))
+    share = _share_confirmed(judged, finding)
+    by_week = prepared.reasons.share
+    shown = len(finding.series.weeks)
+    told = None
+    if share is not None and by_week is not None:
+        told = {"share": round(share, 4), "weeks": [round(float(value), 4) for value in by_week[index, -shown:]]}
+    return {
+        "completeness": told,
+        "waiting": _waiting(judged, finding, index),
+        "masked_weeks": [monday_of(week).isoformat() for week in weeks],
+        "exposure": bool(prepared.reasons.has_exposure[index]),
+    }
+
+
+def _share_confirmed(judged: Judged, finding: Finding) -> float | None:
+    """Return how much of the window is confirmed, weeks weighed by what is expected of them; None: all, or unknown."""
+    by_week = judged.prepared.reasons.share
+    if by_week is None:
+        return None
+    index = judged.prepared.cube.cells.index(finding.cell)
+    window = min(finding.window_weeks, len(finding.series.weeks))
+    expected = np.array(finding.series.expected_counts[-window:])
+    return float(expected.sum() / (expected / by_week[index, -window:]).sum())
+
+
+def _waiting(judged: Judged, finding: Finding, index: int) -> dict[str, Any] | None:
+    """Return how many of the window's complaints are not confirmed yet, by what is suggested for them, or by delays."""
+    prepared = judged.prepared
+    if prepared.measure != "cause":
+        return None
+    since = finding.as_of_week - finding.window_weeks
+    chances = [
+        chance
+        for one in prepared.inputs.chances
+        if since < one.week <= finding.as_of_week and (chance := _chance_of(prepared, finding, one)) > 0
+    ]
+    if chances:
+        return _told_waiting(waiting_by_chances(np.minimum(np.array(chances), 1.0)), "text")
+    share, variance = prepared.reasons.share, prepared.reasons.share_variance
+    if share is None or variance is None:
+        return None
+    window = min(finding.window_weeks, len(finding.series.weeks))
+    expected = waiting(
+        np.array(finding.series.observed_counts[-window:], dtype=np.int64),
+        np.array(finding.series.expected_counts[-window:]),
+        share[index, -window:],
+        variance[index, -window:],
+        finding.dispersion,
+    )
+    return _told_waiting(expected, "delay")
+
+
+def _told_waiting(expected: Waiting, by: str) -> dict[str, Any]:
+    return {"expected": round(expected.expected, 2), "low": expected.low, "high": expected.high, "by": by}
+
+
+def _chance_of(prepared: Prepared, finding: Finding, one: Chances) -> float:
+    """Return how likely an issue that nobody has coded belongs to the finding's cell."""
     cell = finding.cell
-    return (
-        (not cell.failure or counted.code == cell.failure)
-        and (not cell.family or families.get(counted.code) == cell.family)
-        and (not cell.service or counted.service == cell.service)
-        and (not cell.office or counted.office == cell.office)
+    region = prepared.region_of(one.office)
+    place = {"service": one.service, "office": one.office, "channel": one.channel, "region": region}
+    named = {name: code for name, code in cell.named.items() if name in place}
+    if any(place[name] != code for name, code in named.items()):
+        return 0.0
+    return sum(
+        chance
+        for code, chance in one.by_code.items()
+        if code in prepared.families and cell.failure in {"", code} and cell.family in {"", prepared.families[code]}
     )
 
 
+def _creep(creeping: Creeping, as_of_week: int) -> dict[str, Any]:
+    return {
+        "excess": round(creeping.excess, 3),
+        "threshold": round(creeping.threshold, 3),
+        "weeks_under_way": creeping.weeks,
+        "since": monday_of(as_of_week - creeping.weeks + 1).isoformat(),
+        "in_control_years": IN_CONTROL_WEEKS / WEEKS_PER_YEAR,
+        "observed": creeping.observed,
+        "expected": round(creeping.expected, 3),
+        "p_value": creeping.p_value,
+        "sentence": f"It has been rising slowly for {creeping.weeks} weeks: {creeping.observed} came where "
+        f"{creeping.expected:.0f} were expected.",
+    }
+
+
+def _standing(pair: OutOfProportion) -> dict[str, Any]:
+    return {
+        "ebgm": round(pair.ebgm, 4),
+        "eb05": round(pair.eb05, 4),
+        "eb95": round(pair.eb95, 4),
+        "observed": pair.observed,
+        "expected": round(pair.expected, 3),
+        "weeks": TRAILING_WEEKS,
+        "false_share_at_most": FALSE_SHARE_AT_MOST,
+        "is_prior_learnt": pair.is_prior_learnt,
+        "sentence": f"For a year it has been out of proportion here: {pair.observed} came where the other offices and "
+        f"failures would lead one to expect {pair.expected:.0f}, {pair.ebgm:.1f} times as many "
+        f"({pair.eb05:.1f} to {pair.eb95:.1f}).",
+    }
+
+
+def _series(finding: Finding) -> dict[str, Any]:
+    series = finding.series
+    return {
+        "weeks": [monday_of(week).isoformat() for week in series.weeks],
+        "observed": list(series.observed_counts),
+        "expected": [round(value, 3) for value in series.expected_counts],
+        "upper_band": list(series.upper_band),
+    }
+
+
 def _parts(
-    finding: Finding, rows: Sequence[tuple[CountedCell, int]], of: Callable[[CountedCell], str]
+    finding: Finding, rows: Iterable[tuple[CountedCell, int]], of: Callable[[CountedCell], str]
 ) -> tuple[list[str], Parts]:
     """Return the names of the finding's parts by number, and their counts."""
-    names = sorted({of(counted) for counted, _ in rows})
+    sums: dict[tuple[str, int], int] = {}
+    for counted, number in rows:
+        key = (of(counted), week_of(counted.week))
+        sums[key] = sums.get(key, 0) + number
+    names = sorted({name for name, _ in sums})
     number_of = {name: number for number, name in enumerate(names)}
     return names, parts_of(
         finding,
-        np.array([number_of[of(counted)] for counted, _ in rows], dtype=np.int64),
-        np.array([week_of(counted.week) for counted, _ in rows], dtype=np.int64),
-        np.array([number for _, number in rows], dtype=np.int64),
+        np.array([number_of[name] for name, _ in sums], dtype=np.int64),
+        np.array([week for _, week in sums], dtype=np.int64),
+        np.array(list(sums.values()), dtype=np.int64),
         len(names),
     )
 

@@ -26,7 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.database import agencies, transaction
 from activities.running import ASK_WITHIN, workflow_runs
-from activities.sweeping_fixes import queue_lost_fixes, queue_lost_lists
+from activities.sweeping_fixes import forget_refused_lists, queue_lost_fixes, queue_lost_lists
 from models.case_keys import WRONG_MASTER_KEY_SENTENCE, WrongMasterKey, unwrapped
 from models.references import workflow_id_for
 from models.tables.cases import fault
@@ -55,6 +55,8 @@ class Swept:
     cases_without_workflow: int = 0
     fixes_without_workflow: int = 0
     lists_without_workflow: int = 0
+    lists_forgotten: int = 0
+    """Lists of people that no fix took up."""
     workflows_ended: int = 0
     partitions_made: int = 0
     claims_cleared: int = 0
@@ -126,6 +128,7 @@ class Sweep:
             await self._look_at_open_cases(agency, swept)
             swept.fixes_without_workflow += await queue_lost_fixes(self._engine, self._client, agency, now)
             swept.lists_without_workflow += await queue_lost_lists(self._engine, self._client, agency)
+            swept.lists_forgotten += await forget_refused_lists(self._engine, agency, now)
             swept.claims_cleared += await self._clear_letters(agency, now)
             swept.keys_that_do_not_open += await self._still_marked(agency)
         if swept.keys_that_do_not_open:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sweep for systemic fixes: openings without an event, open fixes and unfinished lists without a workflow."""
+"""The sweep for systemic fixes: openings without an event, open fixes and unfinished lists without a workflow.
+
+Lists that no event has begun leave with their people: what they were put down for was refused, or never asked.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from models.references import affected_workflow_id_for, fix_workflow_id_for
 
 SETTLED_AFTER = timedelta(minutes=1)
 """A fix opened later than this is on its way."""
+FORGOTTEN_AFTER = timedelta(days=7)
+"""A list put down later than this may still be begun: its command may wait for Temporal."""
 _FIXES = text("""
     SELECT o.fix_id FROM fix_opening o LEFT JOIN fix_file f USING (fix_id)
     WHERE o.agency = :agency AND o.opened_at < :before AND coalesce(f.is_open, true) ORDER BY o.fix_id
@@ -25,6 +30,12 @@ _LISTS = text("""
     SELECT list_id FROM affected_list
     WHERE agency = :agency AND begun_at IS NOT NULL AND finished_at IS NULL ORDER BY list_id
 """)
+_REFUSED = text("""
+    SELECT list_id FROM affected_list
+    WHERE agency = :agency AND begun_at IS NULL AND added_at < :before FOR UPDATE SKIP LOCKED
+""")
+_FORGET_PEOPLE = text("DELETE FROM affected_person WHERE list_id = ANY (:lists)")
+_FORGET_LISTS = text("DELETE FROM affected_list WHERE list_id = ANY (:lists)")
 _QUEUE_LIST = text("INSERT INTO affected_pending (list_id, agency) VALUES (:id, :agency) ON CONFLICT DO NOTHING")
 _WAKE_LIST = text("SELECT pg_notify('affected', '')")
 
@@ -51,3 +62,13 @@ async def queue_lost_lists(engine: AsyncEngine, client: Client, agency: str) -> 
             await connection.execute(_QUEUE_LIST, [{"id": list_id, "agency": agency} for list_id in lost])
             await connection.execute(_WAKE_LIST)
     return len(lost)
+
+
+async def forget_refused_lists(engine: AsyncEngine, agency: str, now: datetime) -> int:
+    """Remove the agency's lists that no event has begun in time, with their people; return how many there were."""
+    async with transaction(engine, agency) as connection:
+        asked = await connection.scalars(_REFUSED, {"agency": agency, "before": now - FORGOTTEN_AFTER})
+        if lists := list(asked):
+            await connection.execute(_FORGET_PEOPLE, {"lists": lists})
+            await connection.execute(_FORGET_LISTS, {"lists": lists})
+    return len(lists)

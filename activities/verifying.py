@@ -209,7 +209,8 @@ async def _judge_fixes(connection: AsyncConnection, verdict: Verdict) -> None:
         verdict.fixes += bool(fix.events)
         verdict.events += len(fix.events)
         verdict.texts += len(fix.texts)
-        verdict.note(fix.breaks())
+        verdict.note(broken := list(fix.breaks()))
+        verdict.removed_texts += 0 if broken else fix.removed_texts
 
 
 _ANCHORS = text(

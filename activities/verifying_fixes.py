@@ -38,6 +38,12 @@ class StoredFix:
     file: Row[Any] | None
     texts: dict[str, Row[Any]] = field(default_factory=dict)
 
+    @property
+    def removed_texts(self) -> int:
+        """How many texts its events refer to that are there no longer: disposal removes them, as those of a case."""
+        told_of = {ref["id"] for event in self.events for ref in text_refs(json.loads(event.canonical))}
+        return len(told_of - self.texts.keys())
+
     def breaks(self) -> Iterator[str]:
         """Yield what does not hold, in sentences."""
         broken = list(chain_breaks(self.events))
@@ -59,8 +65,6 @@ class StoredFix:
 
     def _text_breaks(self, told: list[Any]) -> Iterator[str]:
         told_of = {ref["id"]: ref["digest"] for ref in text_refs(told)}
-        for text_id in told_of.keys() - self.texts.keys():
-            yield f"the text {text_id} that its events refer to is gone."
         for text_id, stored in self.texts.items():
             if not stored.is_whole or stored.digest != told_of.get(text_id, stored.digest):
                 yield f"the text {text_id} is not the one that was recorded; its digest differs."

@@ -44,7 +44,9 @@ SEASON_PRECISION = 1.0
 """Prior precision, to begin with, of the first harmonic's coefficients (log scale); that of the j-th is j² times it."""
 SEASON_PRECISION_RANGE = (1.0, 25.0)
 """Of the first harmonic; the lower end of the j-th is j² times it."""
-HOLIDAY_PRECISION = 1.0
+HOLIDAY_PRECISION = 100.0
+"""Prior precision of what one closed day changes in its week (log scale): a tenth is one standard deviation. A quiet
+cell, which cannot learn it from a dozen such days, errs on the side of expecting too much."""
 LEVEL_PRECISION = 1e-3
 SHARED_DISPERSION_WORTH = 15.0
 """A cell's dispersion is drawn to its level's as if the level were worth so many degrees of freedom of its own."""
@@ -152,11 +154,13 @@ def baseline_gap_weeks(history_weeks: int, settings: BaselineSettings) -> int:
 class KnownReasons:
     """What is known from outside about the columns of the counts.
 
-    `log_offset`, cells by weeks: the expectation is proportional to its exponential (volume served, completeness).
+    `log_offset`, cells by weeks: the expectation is proportional to its exponential (volume served, completeness);
+    `offset_variance`, of the same shape, is how uncertain it is, a week's error being that of its neighbours too.
     `masked`, cells by weeks: weeks that are not learnt from. `holidays`, weeks by terms: what moves a whole week.
     """
 
     log_offset: FloatArray | None = None
+    offset_variance: FloatArray | None = None
     masked: BoolArray | None = None
     holidays: FloatArray | None = None
 

@@ -27,6 +27,10 @@ from analytics.arrays import BoolArray, FloatArray, IntArray
 NO_EXTRA_VARIANCE = 1e-9
 GUARD = 1.2816
 """Standard errors to the upper 90 % bound of the log expectation."""
+LARGEST_ERROR, ERROR_STEP = 6.0, 0.25
+"""Up to how many standard errors, and in what steps, the error of an expectation is thought of."""
+SURELY_DULL_ABOVE = 0.25
+"""A chance above this, the expectation taken for certain, is given as it is: no decision hangs on it."""
 STATES = 151
 MEANS_PER_DECADE, DISPERSIONS_PER_DECADE = 12, 8
 """How fine the grid is on which thresholds are solved; between its nodes they are interpolated."""
@@ -70,23 +74,62 @@ def creep(
     if rate_ratio <= 1.0 or in_control_weeks <= 1.0:
         raise ValueError("The rate ratio and the run length must be above 1.")
     if relative_variance is not None:
-        expected = expected * np.exp(GUARD * np.sqrt(relative_variance))[:, None]
-    per_complaint = log_ratio_per_complaint(dispersion, rate_ratio)
-    walk = np.cumsum(counts - tolerated_per_expected(dispersion, rate_ratio)[:, None] * expected, axis=1)
-    lowest = np.minimum(np.minimum.accumulate(walk, axis=1), 0.0)
-    excess = walk - lowest
+        expected = guarded(expected, relative_variance)
+    excess = sums(counts, expected, dispersion, rate_ratio)
     threshold = threshold_for(
         expected.mean(axis=1), dispersion, rate_ratio=rate_ratio, in_control_weeks=in_control_weeks
     )
-    weeks = np.arange(1, counts.shape[1] + 1)
-    last_at_nothing = np.where(excess <= 0.0, weeks, 0).max(axis=1)
     return Creep(
         excess=excess,
         threshold=threshold,
         is_alarm=np.asarray(excess > threshold[:, None], dtype=np.bool_),
-        weeks_under_way=(counts.shape[1] - last_at_nothing).astype(np.int64),
-        p_value=np.exp(-per_complaint * excess[:, -1]),
+        weeks_under_way=weeks_under_way(excess),
+        p_value=chance_of(excess, dispersion, rate_ratio),
     )
+
+
+def guarded(expected: FloatArray, relative_variance: FloatArray) -> FloatArray:
+    """Return the expectation (cells by weeks) raised to its upper 90 % bound."""
+    return np.asarray(expected * np.exp(GUARD * np.sqrt(relative_variance))[:, None], dtype=np.float64)
+
+
+def sums(counts: IntArray, expected: FloatArray, dispersion: FloatArray, rate_ratio: float) -> FloatArray:
+    """Return S after each week, cells by weeks."""
+    walk = np.cumsum(counts - tolerated_per_expected(dispersion, rate_ratio)[:, None] * expected, axis=1)
+    return np.asarray(walk - np.minimum(np.minimum.accumulate(walk, axis=1), 0.0), dtype=np.float64)
+
+
+def chance_though_uncertain(
+    counts: IntArray, expected: FloatArray, dispersion: FloatArray, relative_variance: FloatArray, rate_ratio: float
+) -> FloatArray:
+    """Return the predictive chance of so high a sum: Ville's bound averaged over the expectation's own error.
+
+    Among thousands of cells some expectations are three standard errors too low, beyond any one guard. The error of the
+    log expectation is normal, the same in all weeks: ∫ φ(z) exp(-a S(z)) dz, S(z) being the sum against the expectation
+    raised by z standard errors.
+    """
+    total = chance_of(sums(counts, expected, dispersion, rate_ratio), dispersion, rate_ratio)
+    near = np.flatnonzero(total <= SURELY_DULL_ABOVE)
+    error = np.sqrt(relative_variance[near])[:, None]
+    edges = np.arange(-LARGEST_ERROR, LARGEST_ERROR + ERROR_STEP, ERROR_STEP)
+    weights = np.diff(special.ndtr(edges), prepend=0.0)
+    total[near] = special.ndtr(-LARGEST_ERROR)
+    for z, weight in zip(edges, weights, strict=True):
+        excess = sums(counts[near], expected[near] * np.exp(z * error), dispersion[near], rate_ratio)
+        total[near] += weight * chance_of(excess, dispersion[near], rate_ratio)
+    return np.asarray(np.minimum(total, 1.0), dtype=np.float64)
+
+
+def weeks_under_way(excess: FloatArray) -> IntArray:
+    """Return for how many weeks each cell's sum has stood above nothing."""
+    weeks = np.arange(1, excess.shape[1] + 1)
+    return np.asarray(excess.shape[1] - np.where(excess <= 0.0, weeks, 0).max(axis=1), dtype=np.int64)
+
+
+def chance_of(excess: FloatArray, dispersion: FloatArray, rate_ratio: float) -> FloatArray:
+    """Return the bound on the chance of so high a sum in the last week."""
+    per_complaint = log_ratio_per_complaint(dispersion, rate_ratio)
+    return np.asarray(np.exp(-per_complaint * excess[:, -1]), dtype=np.float64)
 
 
 def log_ratio_per_complaint(dispersion: FloatArray, rate_ratio: float) -> FloatArray:

@@ -21,13 +21,17 @@ EVERYTHING = "(everything)"
 
 @dataclass(frozen=True, slots=True)
 class WeeklyRow:
-    """So many complaints of one process failure, service and office in one week (see `week_of`)."""
+    """So many complaints of one process failure, service, office and channel in one week (see `week_of`).
+
+    What nobody has said of a complaint is empty.
+    """
 
     week: int
     failure: str
     service: str
     office: str
     count: int
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,7 +61,7 @@ class Cell:
     @property
     def branch(self) -> str:
         """Among which cells this one is selected first: those of its family, else those that name the same."""
-        return self.family or " × ".join(name for name, _ in self.further) or EVERYTHING
+        return self.family or " × ".join(self.named) or EVERYTHING
 
     @property
     def breadth(self) -> int:

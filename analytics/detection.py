@@ -8,22 +8,32 @@ multiplicity.py (false alarms held in check), folding.py (one failure, one findi
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
 from analytics.arrays import BoolArray, FloatArray, IntArray
-from analytics.baseline import WEEKS_PER_YEAR, Baseline, BaselineSettings, baseline_gap_weeks, fit_baseline
+from analytics.baseline import (
+    NOTHING_KNOWN,
+    WEEKS_PER_YEAR,
+    Baseline,
+    BaselineSettings,
+    KnownReasons,
+    baseline_gap_weeks,
+    fit_baseline,
+)
 from analytics.cube import Cell, CellCounts
 from analytics.dimensions import Overlaps
-from analytics.folding import Folded, fold, fold_by_strength
+from analytics.folding import Folded, by_strength, fold, fold_in_order
 from analytics.multiplicity import focused, tree_benjamini_hochberg
 from analytics.subset_scan import poisson_score
 from analytics.tails import WindowScores, smallest_p_over_windows, tail_probability, threshold_count
 
-METHOD = "harmonic-nb/3"
+METHOD = "harmonic-nb/4"
 """Changed whenever the same inputs may give another answer; part of the inputs' hash."""
+LettersOf = Callable[[Cell, int], tuple[int, int]]
+"""How many different letters are behind a cell's last so many weeks, and how many complaints only copy one of them."""
 SHARE_THAT_EXPLAINS = 0.8
 """A narrower cell that holds this share of a broader cell's excess explains it."""
 
@@ -34,13 +44,15 @@ class DetectionSettings:
 
     `false_discovery_rate`: of the cells called unusual in a week, the share that may be chance. `false_alarm_rate`: the
     chance per cell and week that nothing but chance calls it unusual; also sets thresholds and the chart's upper band.
-    `floor_count`: fewer complaints are never a finding. Lengths in weeks.
+    `floor_count`: fewer complaints are never a finding, nor fewer than
+    `floor_letters` different letters. Lengths in weeks.
     """
 
     windows: tuple[int, ...] = (1, 2, 4, 8, 13)
     false_discovery_rate: float = 0.10
     false_alarm_rate: float = 0.01
     floor_count: int = 3
+    floor_letters: int = 1
     chart_weeks: int = 104
     baseline: BaselineSettings = field(default_factory=BaselineSettings)
 
@@ -173,11 +185,12 @@ def detect(
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """The findings, how many of them are new, and the number of cells tested for new ones."""
+    """The findings, how many of them are new, the number of cells tested for new ones, and all they were found in."""
 
     findings: tuple[Finding, ...]
     new_count: int
     tested_count: int
+    scored: Scores | None = None
 
 
 def detect_within_budget(
@@ -188,21 +201,25 @@ def detect_within_budget(
     level: float,
     open_matters: Sequence[tuple[Cell, ...]] = (),
     overlaps: Overlaps | None = None,
+    known: KnownReasons = NOTHING_KNOWN,
+    letters_of: LettersOf | None = None,
 ) -> Detected:
     """Return the findings when the false discovery rate among new ones is to be `level`.
 
     Cells of `open_matters` (head and members of signals still open) are not tested: they are seen again while unusual
-    at the settings' own rate, and are no discovery.
+    at the settings' own rate, and are no discovery. `known` has a row for each cell. An unusual cell that is
+    nothing unusual once near-copies count as one letter, or has too few different letters, is nothing, though tested.
     """
     looked_at = _history(counts, as_of_week)
     is_open = is_of_open_matter(counts, open_matters)
-    scored = score_cells(counts, as_of_week=as_of_week, settings=settings)
+    scored = score_cells(counts, as_of_week=as_of_week, settings=settings, known=known)
     if scored is None:
         return Detected((), 0, 0)
     folding = _Folding(counts, scored, settings, overlaps)
-    is_new = _new(scored, is_open, level, settings, folding)
     p_values = scored.scores.p_value
-    is_unusual = (scored.q_values <= settings.false_discovery_rate) & (p_values <= settings.false_alarm_rate)
+    may = _may(counts, scored, settings, letters_of)
+    is_new = _new(scored, is_open, level, settings, folding, may)
+    is_unusual = (scored.q_values <= settings.false_discovery_rate) & (p_values <= settings.false_alarm_rate) & may
     heads = folding.fold(np.asarray(is_new | (is_open & is_unusual), dtype=np.bool_))
     findings = [
         _finding(counts, looked_at, scored, head, members, as_of_week, settings) for head, members in heads.items()
@@ -211,7 +228,16 @@ def detect_within_budget(
         tuple(sorted(findings, key=lambda finding: (finding.p_value, -finding.excess_count, finding.cell))),
         sum(not any(finding.is_same_matter_as(matter) for matter in open_matters) for finding in findings),
         int(scored.tested_counts.sum() - is_open.sum()),
+        scored,
     )
+
+
+def finding_about(
+    counts: CellCounts, scored: Scores, cell: Cell, *, as_of_week: int, settings: DetectionSettings
+) -> Finding:
+    """Return what is to be said of any cell of the cube, whether it was called or not."""
+    index = counts.cells.index(cell)
+    return _finding(counts, _history(counts, as_of_week), scored, index, [], as_of_week, settings)
 
 
 def is_of_open_matter(counts: CellCounts, open_matters: Sequence[tuple[Cell, ...]]) -> BoolArray:
@@ -228,8 +254,36 @@ def is_of_open_matter(counts: CellCounts, open_matters: Sequence[tuple[Cell, ...
     )
 
 
+def _may(counts: CellCounts, scored: Scores, settings: DetectionSettings, letters_of: LettersOf | None) -> BoolArray:
+    """Return which cells may be findings; only those are asked that chance does not explain."""
+    may = np.asarray(scored.scores.p_value <= settings.false_alarm_rate, dtype=np.bool_)
+    for cell in np.flatnonzero(may) if letters_of is not None else ():
+        window = int(scored.scores.window[cell])
+        told = letters_of(counts.cells[cell], scored.windows[window]) if letters_of else (0, 0)
+        may[cell] = is_more_than_copies(
+            int(scored.observed[cell, window]), told, *scored.expected_and_spread(int(cell), window), settings
+        )
+    return may
+
+
+def is_more_than_copies(
+    observed: int,
+    letters: tuple[int, int],
+    expected: FloatArray,
+    dispersion: FloatArray,
+    relative_variance: FloatArray,
+    settings: DetectionSettings,
+) -> bool:
+    """Return whether a count is unusual without its near-copies, and of enough different letters (see `LettersOf`)."""
+    different, copies = letters
+    if different < settings.floor_letters:
+        return False
+    chance = tail_probability(np.array([observed - copies]), expected, dispersion, relative_variance)
+    return not copies or bool(chance[0] <= settings.false_alarm_rate)
+
+
 def _new(
-    scored: Scores, is_open: BoolArray, level: float, settings: DetectionSettings, folding: "_Folding"
+    scored: Scores, is_open: BoolArray, level: float, settings: DetectionSettings, folding: "_Folding", may: BoolArray
 ) -> BoolArray:
     """Return which cells are discoveries at the level: by the tree of families, and the rate held among findings."""
     tested = ~is_open
@@ -237,7 +291,7 @@ def _new(
     p_values = scored.scores.p_value
     q_values = np.ones(len(p_values))
     q_values[tested] = tree_benjamini_hochberg(p_values[tested], scored.families[tested], counts)
-    is_unusual = np.asarray((q_values <= level) & (p_values <= settings.false_alarm_rate), dtype=np.bool_)
+    is_unusual = np.asarray((q_values <= level) & (p_values <= settings.false_alarm_rate) & may, dtype=np.bool_)
     return focused(
         is_unusual,
         p_values,
@@ -278,7 +332,7 @@ class _Folding:
         def which_explains(index: int, heads: list[int]) -> int | None:
             return self._which_explains(index, heads, limit, overlaps)
 
-        return fold_by_strength(selected, strength, which_explains)
+        return fold_in_order(by_strength(selected, strength, self._counts.cells), which_explains)
 
     def _which_explains(self, index: int, heads: list[int], limit: float, overlaps: Overlaps) -> int | None:
         """Return the strongest head that overlaps the cell if, but for the heads, it would not have been called.
@@ -308,8 +362,14 @@ class _Folding:
         return touching[0] if float(chance[0]) > limit else None
 
 
-def score_cells(counts: CellCounts, *, as_of_week: int, settings: DetectionSettings) -> Scores | None:
-    """Return how unusual every cell is in the week, or nothing while the history is too short."""
+def score_cells(
+    counts: CellCounts, *, as_of_week: int, settings: DetectionSettings, known: KnownReasons = NOTHING_KNOWN
+) -> Scores | None:
+    """Return how unusual every cell is in the week, or nothing while the history is too short.
+
+    All windows are alike: a rule by which the short ones must lean first would silence causes, the latest of which are
+    hardly confirmed yet, and that an outbreak rings on in the long ones does no harm where a matter is one signal.
+    """
     looked_at = _history(counts, as_of_week)
     gap_weeks = baseline_gap_weeks(looked_at.shape[1] - 1, settings.baseline)
     windows = tuple(window for window in settings.windows if window <= gap_weeks)  # never learnt from and judged both
@@ -322,20 +382,40 @@ def score_cells(counts: CellCounts, *, as_of_week: int, settings: DetectionSetti
         first_week=counts.first_week,
         windows=windows,
         settings=settings.baseline,
+        known=known,
     )
     if baseline is None:
         return None
+    baseline = _less_certain(baseline, known, windows)
     observed = np.column_stack([looked_at[:, -window:].sum(axis=1) for window in windows])
     expected = np.column_stack([baseline.expected[:, -window:].sum(axis=1) for window in windows])
     scores = smallest_p_over_windows(
-        observed, expected, baseline.dispersion, baseline.relative_variance, floor_count=settings.floor_count
+        observed,
+        expected,
+        baseline.dispersion,
+        baseline.relative_variance,
+        floor_count=settings.floor_count,
     )
-    families, tested_counts = _families(counts)
+    families, tested_counts = tested_families(counts)
     q_values = tree_benjamini_hochberg(scores.p_value, families, tested_counts)
     return Scores(windows, observed, expected, scores, q_values, baseline, families, tested_counts)
 
 
-def hash_of_inputs(counts: CellCounts, *, as_of_week: int, settings: DetectionSettings) -> str:
+def _less_certain(baseline: Baseline, known: KnownReasons, windows: tuple[int, ...]) -> Baseline:
+    """Return the baseline with the offset's own uncertainty in each window, the weeks of a window erring together."""
+    if known.offset_variance is None:
+        return baseline
+    error = np.sqrt(known.offset_variance[:, baseline.start : baseline.start + baseline.expected.shape[1]])
+    added = []
+    for window in windows:
+        mean = baseline.expected[:, -window:]
+        added.append(((mean * error[:, -window:]).sum(axis=1) / mean.sum(axis=1)) ** 2)
+    return replace(baseline, relative_variance=np.minimum(baseline.relative_variance + np.column_stack(added), 1.0))
+
+
+def hash_of_inputs(
+    counts: CellCounts, *, as_of_week: int, settings: DetectionSettings, known: KnownReasons = NOTHING_KNOWN
+) -> str:
     """Return the SHA-256 (hex) of all that `detect` looks at: method, settings, week, cells and counts up to it."""
     looked_at = _history(counts, as_of_week)
     head = {
@@ -350,6 +430,12 @@ def hash_of_inputs(counts: CellCounts, *, as_of_week: int, settings: DetectionSe
     digest = hashlib.sha256(json.dumps(head, sort_keys=True, separators=(",", ":")).encode())
     for array in (looked_at, counts.parents, counts.levels):
         digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
+    for reason in (known.log_offset, known.offset_variance, known.masked, known.holidays):
+        digest.update(
+            b""
+            if reason is None
+            else np.ascontiguousarray(np.round(reason.astype(np.float64), 9), dtype="<f8").tobytes()
+        )
     return digest.hexdigest()
 
 
@@ -360,7 +446,7 @@ def _history(counts: CellCounts, as_of_week: int) -> IntArray:
     return counts.counts[:, : as_of_week - counts.first_week + 1]
 
 
-def _families(counts: CellCounts) -> tuple[IntArray, IntArray]:
+def tested_families(counts: CellCounts) -> tuple[IntArray, IntArray]:
     """Return each cell's family as a number, and per family how many cells were looked at, silent ones included."""
     silent = dict(counts.silent_counts)
     named = [cell.branch for cell in counts.cells]

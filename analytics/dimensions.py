@@ -16,13 +16,16 @@ from analytics.arrays import BoolArray, FloatArray, IntArray
 from analytics.cube import Cell, CellCounts
 
 MOST_DIMENSIONS_IN_A_CELL = 3
+OWN_FIELDS = ("family", "failure", "service", "office")
+"""Dimensions for which a cell has a field of its own."""
 
 
 @dataclass(frozen=True)
 class Events:
     """Complaints by any dimensions: so many (`count`) of these codes (rows by dimensions) in that week.
 
-    `names` are the dimensions', `values` what each code of a dimension stands for. Rows may repeat.
+    `names` are the dimensions', `values` what each code of a dimension stands for; an empty value is one that nobody
+    has said, and no cell names it. Rows may repeat.
     """
 
     names: tuple[str, ...]
@@ -42,7 +45,7 @@ class Events:
         """Return the rows that belong to the cell, in order."""
         if cell not in self._rows_of:
             inside = np.ones(len(self.week), dtype=np.bool_)
-            for name, value in cell.further:
+            for name, value in cell.named.items():
                 dimension = self.names.index(name)
                 inside &= self.codes[:, dimension] == self.values[dimension].index(value)
             self._rows_of[cell] = np.flatnonzero(inside)
@@ -125,9 +128,11 @@ def build_any_cube(
     least_recent_count: int = 3,
     recent_weeks: int = 26,
     most_cells: int = 20_000,
+    above: Mapping[str, str] | None = None,
 ) -> CellCounts:
     """Sum the events into cells of up to three dimensions and their roll-ups, from `first_week` to `as_of_week`.
 
+    `above` says which dimension stands next above another; left out, the events themselves do (`nesting`).
     Kept are the cells with at least `least_recent_count` complaints in the last `recent_weeks`; where these are more
     than `most_cells`, as many more complaints are asked of a cell as it takes. Silent are those with fewer, but some. A
     dimension of one value says nothing and makes no cells.
@@ -135,11 +140,12 @@ def build_any_cube(
     """
     if (events.week < first_week).any():
         raise ValueError(f"An event lies before the first week, {first_week}.")
-    above = nesting(events)
+    above = nesting(events) if above is None else above
     telling = [name for d, name in enumerate(events.names) if len(np.unique(events.codes[:, d])) > 1]
+    telling_above = {low: high for low, high in above.items() if high in telling}
     levels = [
         _Level.of(events, chosen, parent, above, as_of_week, recent_weeks)
-        for chosen, parent in levels_of(telling, above)
+        for chosen, parent in levels_of(telling, telling_above)
     ]
     recent = np.concatenate([level.recent for level in levels])
     least = least_recent_count
@@ -174,16 +180,19 @@ class _Level:
             codes = events.codes[:, events.names.index(name)]
             _, joined = np.unique(joined * (int(codes.max(initial=0)) + 1) + codes, return_inverse=True)
         _, a_row = np.unique(joined, return_index=True)
+        named = tuple(sorted(events.names.index(name) for name in _closure(chosen, above) if name in events.names))
         is_recent = (events.week <= as_of_week) & (events.week > as_of_week - recent_weeks)
+        for dimension in named:
+            is_said = np.array([bool(value) for value in events.values[dimension]])
+            is_recent &= is_said[events.codes[:, dimension]]
         recent = np.bincount(joined[is_recent], events.count[is_recent], minlength=len(a_row)).astype(np.int64)
-        named = tuple(sorted(events.names.index(name) for name in _closure(chosen, above)))
         return cls(chosen, parent, joined, a_row, recent, named)
 
     def cell(self, events: Events, row: int) -> Cell:
         """Return the name of the cell that a row is in."""
-        return Cell(
-            further=tuple(sorted((events.names[d], events.values[d][events.codes[row, d]]) for d in self.all_named))
-        )
+        named = {events.names[d]: events.values[d][events.codes[row, d]] for d in self.all_named}
+        own = {name: named.pop(name) for name in OWN_FIELDS if name in named}
+        return Cell(**own, further=tuple(sorted(named.items())))
 
 
 def _cube_of(events: Events, levels: Sequence[_Level], least: int, first_week: int, as_of_week: int) -> CellCounts:

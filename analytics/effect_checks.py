@@ -22,9 +22,9 @@ from analytics.effect import (
     RateRatio,
     Verdict,
     dispersion_before,
-    follow,
     judge,
     rate_ratio_of,
+    succeeds,
     totals_of_all,
     trigger_weeks,
 )
@@ -166,7 +166,7 @@ def placebo(study: Study, settings: EffectSettings) -> Placebo:
         np.concatenate([tries[index].is_before for index in chosen]),
         np.concatenate([tries[index].is_after for index in chosen]),
     )
-    return Placebo(len(chosen), int((follow(together, settings).success >= 0).sum()))
+    return Placebo(len(chosen), int(succeeds(together, settings).sum()))
 
 
 def _earlier_changes(beside: Comparison, settings: EffectSettings) -> list[Comparison]:

@@ -5,10 +5,11 @@ A failure at one office raises the counts of every cell that contains it. Kept a
 explains the broader cell's excess; where no single narrower cell does, the broader cell is the story and the narrower
 ones are its members (`fold`, for failures in families).
 
-Where no dimension is the failure, the cell that speaks loudest is the story (`fold_by_strength`): the one whose raised
-rate is most likely, broader ones being diluted and narrower ones holding only a part. It is taken away, and what would
-not have been called without it is its member; then the next loudest, as with the secondary clusters of scan statistics
-(Zhang, Assuncao & Kulldorff 2010, J. Probab. Stat. 642379).
+Of cells of any dimensions the one that speaks loudest is the story (`by_strength`, `fold_in_order`): the one whose
+raised rate is most likely, broader ones being diluted and narrower ones holding only a part. It is taken away, and what
+would not have been called without it is its member; then the next loudest, as with the secondary clusters of scan
+statistics (Zhang, Assuncao & Kulldorff 2010, J. Probab. Stat. 642379). Cells that name a failure come before all
+others: a place where several failures rise at once is told by them, and by itself only where none of them explains it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,8 @@ class Evidence(Protocol):
         ...
 
 
+ALIKE_DECIMALS = 9
+"""Strengths that differ later than here differ by rounding."""
 Folded = dict[int, list[int]]
 """Heads with their members, the head itself left out."""
 
@@ -56,15 +59,21 @@ def fold(unusual: Sequence[int], cells: Sequence[Cell], index_of: Mapping[Cell, 
     return folded
 
 
-def fold_by_strength(
-    unusual: Sequence[int], strength: Mapping[int, float], is_explained: Callable[[int, list[int]], int | None]
-) -> Folded:
-    """Return the heads among the `unusual` cells, the strongest first, with their members.
+def by_strength(unusual: Sequence[int], strength: Mapping[int, float], cells: Sequence[Cell]) -> list[int]:
+    """Return the cells in the order in which they may tell a story: those of a failure first, the strongest first.
+
+    Of cells equally strong, which hold the same complaints, the one that stands last in the cube, and so names most.
+    """
+    return sorted(unusual, key=lambda i: (not cells[i].failure, -round(strength[i], ALIKE_DECIMALS), -i))
+
+
+def fold_in_order(ordered: Sequence[int], is_explained: Callable[[int, list[int]], int | None]) -> Folded:
+    """Return the heads among the unusual cells with their members.
 
     `is_explained` returns which of some heads explains a cell, if they do.
     """
     folded: Folded = {}
-    for index in sorted(unusual, key=lambda i: (-strength[i], i)):
+    for index in ordered:
         head = is_explained(index, list(folded)) if folded else None
         if head is None:
             folded[index] = []

@@ -49,7 +49,10 @@ class LifetimeSettings:
 
 @dataclass(frozen=True, slots=True)
 class WeekSpent:
-    """One week's entry: the level it was tested at, its discoveries, and the most there could have been (R⁺)."""
+    """One test's entry: its week, the level it was made at, its discoveries, and the most there could have been (R⁺).
+
+    A week that is tested again, its counts having changed, is a test of its own and spends again.
+    """
 
     week: int
     level: float
@@ -59,7 +62,7 @@ class WeekSpent:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All weeks so far, in order; the whole state."""
+    """All tests so far, in the order of their weeks; the whole state."""
 
     weeks: tuple[WeekSpent, ...] = ()
 
@@ -95,7 +98,7 @@ def judge_week(
     """Test the week's cells at the level the budget allows and enter it.
 
     The cells are as for `tree_benjamini_hochberg`; those of open signals (`is_open`) are left out of the test and are
-    never discoveries. Raises ValueError for a week that does not come after the ledger's last.
+    never discoveries. Raises ValueError for a week before the ledger's last.
     """
     tested = ~is_open
     counts = tested_counts - np.bincount(families[is_open], minlength=len(tested_counts))
@@ -120,8 +123,8 @@ def level_of(ledger: Ledger, week: int, tested_count: int, settings: LifetimeSet
 
     However many of them are discoveries, the week's own term in the sum is then at most what is taken from the budget.
     """
-    if ledger.weeks and week <= ledger.weeks[-1].week:
-        raise ValueError(f"Week {week} does not come after week {ledger.weeks[-1].week}.")
+    if ledger.weeks and week < ledger.weeks[-1].week:
+        raise ValueError(f"Week {week} comes before week {ledger.weeks[-1].week}.")
     left = max(settings.rate - false_share_bound(ledger, week, settings), 0.0)
     discovered = float(_weights(ledger, week, settings) @ _column(ledger, "discoveries"))
     tests = max(tested_count, 1)

@@ -20,32 +20,79 @@ class Labels:
     failures: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, str] = field(default_factory=dict)
     offices: Mapping[str, str] = field(default_factory=dict)
+    further: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By the name of any other dimension."""
 
 
 def name_of(cell: Cell, labels: Labels) -> str:
-    """Return the cell in words, failure first: "Document lost, Housing renewals, Leeds"."""
+    """Return the cell in words, failure first: "Document lost, Housing renewals, Leeds".
+
+    An office is not said to be in its region as well.
+    """
     what = labels.failures.get(cell.failure, cell.failure) or labels.families.get(cell.family, cell.family)
+    said = [(name, value) for name, value in cell.further if not (cell.office and name == "region")]
+    is_named = bool(cell.service or cell.office or said)
     named = (
-        what or ("" if cell.further else "All complaints"),
+        what or ("" if is_named else "All complaints"),
         labels.services.get(cell.service, cell.service),
         labels.offices.get(cell.office, cell.office),
-        *(f"{dimension} {value}" for dimension, value in cell.further),
+        *(f"{name} {labels.further.get(name, {}).get(value, value)}" for name, value in said),
     )
     return ", ".join(part for part in named if part)
 
 
-def sentences(finding: Finding, labels: Labels) -> tuple[str, str]:
-    """Return what happened, and how sure we may be."""
+def sentences(finding: Finding, labels: Labels, complaints: int | None = None) -> tuple[str, str]:
+    """Return what happened, and how sure we may be.
+
+    What the finding counts are complaints; where a complaint may count more than once, `complaints` says how many.
+    """
     happened = (
-        f"{name_of(finding.cell, labels)}: {finding.observed_count} complaints in {_weeks(finding.window_weeks)}, "
+        f"{name_of(finding.cell, labels)}: {_counted(finding, complaints)} in {_weeks(finding.window_weeks)}, "
         f"where {_expected(finding.expected_count)} expected and more than {finding.threshold_count} is unusual."
     )
-    began_on = monday_of(finding.began_week)
+    sure = f"It began in {_week_of(finding)}; chance alone would do this here {_how_often(finding.recurrence_years)}."
+    return happened, sure
+
+
+def creep_sentences(
+    finding: Finding, labels: Labels, complaints: int | None, *, excess: float, threshold: float, years: float
+) -> tuple[str, str]:
+    """Return what rises slowly, and how sure we may be; `threshold` is passed by chance once in so many years."""
+    happened = (
+        f"{name_of(finding.cell, labels)}: {_counted(finding, complaints)} in {_weeks(finding.window_weeks)}, "
+        f"where {_expected(finding.expected_count)} expected: a slow rise that no single week shows."
+    )
     sure = (
-        f"It began in the week of {began_on.day} {began_on:%B %Y}; "
-        f"chance alone would do this here {_how_often(finding.recurrence_years)}."
+        f"It has been under way since {_week_of(finding)}; what has come beyond the expected and a margin sums to "
+        f"{excess:.0f}, and chance alone passes {threshold:.0f} about once in {years:.0f} years."
     )
     return happened, sure
+
+
+def standing_sentences(
+    finding: Finding, labels: Labels, complaints: int | None, *, ratio: float, low: float, high: float
+) -> tuple[str, str]:
+    """Return what has been out of proportion for a year, and how sure we may be."""
+    happened = (
+        f"{name_of(finding.cell, labels)}: {_counted(finding, complaints)} in a year, where "
+        f"{_expected(finding.expected_count)} to be expected from the other offices and failures."
+    )
+    sure = (
+        f"It is out of proportion, about {ratio:.1f} times ({low:.1f} to {high:.1f}), and need not be new; "
+        "of signals of this kind at most one in twenty is expected to lie below twice."
+    )
+    return happened, sure
+
+
+def _counted(finding: Finding, complaints: int | None) -> str:
+    if complaints is None or complaints == finding.observed_count:
+        return f"{finding.observed_count} complaints"
+    return f"{finding.observed_count} issues in {complaints} complaints"
+
+
+def _week_of(finding: Finding) -> str:
+    began_on = monday_of(finding.began_week)
+    return f"the week of {began_on.day} {began_on:%B %Y}"
 
 
 def _weeks(count: int) -> str:

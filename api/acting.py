@@ -155,7 +155,8 @@ def _refuse_what_is_refused(
 
 
 def _check_codes(asked: ActionAsked, policy: Policy, standing: Standing, now: datetime) -> None:
-    check = CodeCheck(policy, policy.calendar.local_date(now))
+    today = policy.calendar.local_date(now)
+    check = CodeCheck(policy, today)
     match asked:
         case TriageAsked():
             for number, issue in enumerate(asked.issues):
@@ -167,6 +168,8 @@ def _check_codes(asked: ActionAsked, policy: Policy, standing: Standing, now: da
         case AssignAsked():
             check.team("team", asked.team)
             check.person("owner", asked.owner, standing.takers)
+            if asked.follow_up_on is not None and asked.follow_up_on < today:
+                check.refuse("follow_up_on", "'follow_up_on': this day is over; name today or a day to come.")
         case ReopenAsked():
             check.person("reviewer", asked.reviewer, standing.takers)
         case TagRootCauseAsked():

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Request, Response
 from starlette.middleware import Middleware
 
-from api import complaints, days, fixes, health, lifecycle, policy, sign_in, signals, track
+from api import complaints, days, fixes, health, lifecycle, policy, sign_in, signals, texts, track
 from api.identity import anybody, forgive, known_tokens
 from api.limits import PublicLimits
 from api.middleware import Guard
@@ -83,7 +83,7 @@ def _interface(middleware: list[Middleware]) -> FastAPI:
         middleware=middleware,
     )
     app.include_router(health.router)
-    for part in (complaints, track, lifecycle, policy, signals, fixes, days):
+    for part in (complaints, track, lifecycle, policy, signals, texts, fixes, days):
         app.include_router(
             part.router,
             prefix=PREFIX,

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deciding on a signal. What is accepted is dealt with by a fix, opened or found in the same request, once per key."""
+"""Deciding on a signal, and laying evidence beside it. Each is done once per key.
+
+What is accepted is dealt with by a fix, opened or found in the same request.
+"""
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from uuid import UUID
 
 from api.acting import key_for
-from api.cells import name_of_cell
 from api.fixing import act_on_fix, cell_of, opening_of
 from api.problems import NotFound, Unprocessable
 from api.reads.fixes import fix_by_id, fixes_of_signals
@@ -15,10 +18,14 @@ from api.reads.signals import SignalRow, signal_by_id
 from api.services import Services
 from api.shapes import FieldFault
 from api.shapes_fixes import FixAsked, LinkSignalAsked
-from api.shapes_registers import DecisionAsked
+from api.shapes_signals import DecisionAsked, SignalEvidenceAsked
+from api.writes.evidence import Attached, attach_evidence
 from api.writes.fixes import one_at_a_time, open_fix
 from api.writes.registers import Decided, decide_signal, is_decided
+from models.fixes.cells import name_of_cell
 from models.fixes.terms import FixAction
+from models.messages import sha256
+from models.policy import Policy
 from models.refusals import AlreadyDone
 
 
@@ -26,19 +33,41 @@ async def decide_on(services: Services, staff: Staff, signal_id: UUID, asked: De
     """Write a decision, once per key; raises NotFound, Unprocessable, Refused, Busy or RecordAway."""
     now = services.clock()
     policy = (await services.policies.current(staff.agency, now)).policy
-    if asked.defer_until is not None and asked.defer_until <= policy.calendar.local_date(now):
-        raise Unprocessable([FieldFault(field="defer_until", sentence="'defer_until': name a day to come.")])
+    if asked.defer_until is not None:
+        _check_defer(asked.defer_until, policy, now)
     signal = await _signal(services, staff, signal_id)
     if asked.decision == "accept" and asked.fix_id is None:
         title = asked.fix_title or name_of_cell(cell_of(signal), policy)
         told = FixAsked(title=title, owner=asked.fix_owner, signal_id=signal_id, reason=asked.reason)
-        await accept_and_open(services, staff, signal, told, key=key)
+        await _accept_and_open(services, staff, signal, asked, told, key=key)
         return
     decided = _decided(services, staff, signal_id, asked, key)
     if asked.fix_id is not None:
         await _link(services, staff, decided, asked.fix_id, key)
     async with services.database.of(staff.agency) as connection:
         await decide_signal(connection, decided)
+
+
+async def attach(services: Services, staff: Staff, signal_id: UUID, asked: SignalEvidenceAsked, *, key: str) -> None:
+    """Lay evidence beside a signal, once per key; raises NotFound, Unprocessable, KeyReused or RecordAway."""
+    now = services.clock()
+    policy = (await services.policies.current(staff.agency, now)).policy
+    if asked.gathered_on is not None and asked.gathered_on > policy.calendar.local_date(now):
+        raise Unprocessable([FieldFault(field="gathered_on", sentence="'gathered_on': this day has not come yet.")])
+    await _signal(services, staff, signal_id)
+    attached = Attached(
+        agency=staff.agency,
+        signal_id=signal_id,
+        source=asked.source,
+        words=asked.words,
+        people_count=asked.people_count,
+        gathered_on=asked.gathered_on,
+        added_by=staff.name,
+        added_at=now,
+        key=key_for(staff.actor, key),
+    )
+    async with services.database.of(staff.agency) as connection:
+        await attach_evidence(connection, attached)
 
 
 async def open_asked(services: Services, staff: Staff, asked: FixAsked, *, key: str) -> UUID:
@@ -48,7 +77,9 @@ async def open_asked(services: Services, staff: Staff, asked: FixAsked, *, key: 
     """
     if asked.signal_id is not None:
         signal = await _signal(services, staff, asked.signal_id)
-        return await accept_and_open(services, staff, signal, asked, key=key)
+        assert asked.reason is not None
+        accepted = DecisionAsked(decision="accept", reason=asked.reason, fix_title=asked.title, fix_owner=asked.owner)
+        return await _accept_and_open(services, staff, signal, accepted, asked, key=key)
     opening = await opening_of(services, staff, asked, None, key=key)
     async with services.database.of(staff.agency) as connection:
         return await open_fix(
@@ -60,12 +91,17 @@ async def open_asked(services: Services, staff: Staff, asked: FixAsked, *, key: 
         )
 
 
-async def accept_and_open(services: Services, staff: Staff, signal: SignalRow, asked: FixAsked, *, key: str) -> UUID:
-    """Accept a signal and open the fix that deals with it, both or neither; return the fix's id."""
-    assert asked.reason is not None
-    opening = await opening_of(services, staff, asked, signal, key=key)
-    accepted = DecisionAsked(decision="accept", reason=asked.reason, fix_title=asked.title, fix_owner=asked.owner)
-    decided = _decided(services, staff, signal.id, accepted, key)
+async def _accept_and_open(
+    services: Services, staff: Staff, signal: SignalRow, asked: DecisionAsked, told: FixAsked, *, key: str
+) -> UUID:
+    """Accept a signal and open the fix that deals with it, both or neither; return the fix's id.
+
+    `told` is the fix with whatever was left out of `asked` filled in.
+    """
+    opening = await opening_of(services, staff, told, signal, key=key)
+    decided = _decided(services, staff, signal.id, asked, key)
+    # Of what was asked for, not of what was filled in: the name that we give a fix may be another one tomorrow.
+    request_hash = sha256(decided.request_hash, (told.statement or "").encode())
     async with services.database.of(staff.agency) as connection:
         # Two who accept the same signal at once must not open two fixes.
         await one_at_a_time(connection, f"signal/{signal.id}")
@@ -74,14 +110,24 @@ async def accept_and_open(services: Services, staff: Staff, signal: SignalRow, a
         if dealt_with is not None and dealt_with.is_open and not was_decided:
             raise AlreadyDone("An open fix deals with this signal already; link the signal to that fix instead.")
         fix_id = await open_fix(
-            connection,
-            opening.command,
-            opening.texts,
-            request_hash=opening.request_hash,
-            opened_at=decided.decided_at,
+            connection, opening.command, opening.texts, request_hash=request_hash, opened_at=decided.decided_at
         )
         await decide_signal(connection, decided)
     return fix_id
+
+
+def _check_defer(until: date, policy: Policy, now: datetime) -> None:
+    """Raise Unprocessable for a day that is over, or later than a signal may be put off."""
+    most = policy.surveillance.defer_at_most_working_days
+    last = policy.calendar.local_date(policy.calendar.add_working_days(now, most))
+    if until <= policy.calendar.local_date(now):
+        sentence = "'defer_until': name a day to come."
+    elif until > last:
+        day = f"{last.day} {last:%B %Y}"
+        sentence = f"'defer_until': a signal is put off for {most} business days at most; name a day up to {day}."
+    else:
+        return
+    raise Unprocessable([FieldFault(field="defer_until", sentence=sentence)])
 
 
 async def _signal(services: Services, staff: Staff, signal_id: UUID) -> SignalRow:

@@ -55,7 +55,7 @@ async def list_fixes(
     async with services.database.of(staff.agency) as connection:
         page = await fixes(connection, only_open=only_open, state=state, cursor=cursor, limit=limit)
         asked = {"fixes": "open" if only_open else "all"} | ({"state": state.value} if state else {})
-        await note_read(connection, staff.agency, staff.actor, Looked.SIGNAL, asked=asked)
+        await note_read(connection, staff.agency, staff.actor, Looked.FIX, asked=asked)
     return FixList(fixes=tuple(fix_line_view(row) for row in page.rows), next_cursor=page.next_cursor)
 
 
@@ -115,5 +115,5 @@ async def opened_fix(services: Services, staff: Staff, fix_id: UUID) -> FixDossi
         found = await fix_dossier(connection, fix_id)
         if found is None:
             raise NotFound("There is no such fix.")
-        await note_read(connection, staff.agency, staff.actor, Looked.SIGNAL, asked={"fix": str(fix_id)})
+        await note_read(connection, staff.agency, staff.actor, Looked.FIX, asked={"fix": str(fix_id)})
     return found

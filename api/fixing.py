@@ -37,13 +37,16 @@ from api.writes.affected import ListPut, put_list
 from api.writes.fixes import put_fix_texts
 from models.commands import Actor
 from models.fixes import lifecycle
+from models.fixes.affected import AffectedPerson
 from models.fixes.commands import FIX_COMMAND, CellRef, FixCommand, Open
 from models.fixes.fix import Fix
-from models.messages import ContentRef, canonical, sha256
+from models.fixes.terms import Help
+from models.messages import Amount, ContentRef, canonical, sha256
 from models.policy import Policy
 from models.receiving import Text, text_of
 from models.references import uuid7_at
 from models.taxonomy import Kind
+from models.terms import Remedy
 from workflows.systemic_fix import FixAnswer
 
 _TEXTS = ("title", "statement", "words", "reason", "document")
@@ -72,7 +75,7 @@ class _Standing:
     is_recorded: bool
     people: frozenset[str]
     signal: SignalRow | None
-    affected: Sequence[dict[str, Any]]
+    affected: Sequence[AffectedPerson]
     """Who is to be helped, if that is what is asked."""
     people_count: int
 
@@ -112,7 +115,7 @@ async def act_on_fix(
             help=asked.help.value,
             request_hash=sha256(canonical([told, actor.name])),
             added_by=actor.name,
-            people=standing.affected,
+            people=[person.row() for person in standing.affected],
         )
         # What stands under the key may be another day's answer to the same question: it was promised first.
         standing = replace(standing, people_count=await put_list(services.database, agency, put, now))
@@ -181,12 +184,12 @@ async def _standing(
             signal = await signal_by_id(connection, asked.signal_id)
             if signal is None:
                 raise NotFound("There is no such signal.")
-        affected: Sequence[dict[str, Any]] = ()
+        affected: Sequence[AffectedPerson] = ()
         if isinstance(asked, ListAffectedAsked):
-            affected = [_person(person) for person in asked.people or ()]
+            affected = [_person(person, policy.agency.languages[0]) for person in asked.people or ()]
             if asked.since is not None:
                 today = policy.calendar.local_date(now)
-                affected = await complainants(connection, fix.cells, policy.taxonomy, since=asked.since, until=today)
+                affected = await complainants(connection, fix.cells, policy, since=asked.since, until=today)
         return _Standing(
             affected=affected,
             people_count=max(1, len(affected)),
@@ -207,6 +210,10 @@ def _check(asked: FixActionAsked, policy: Policy, standing: _Standing, today: da
             _check_cells(check, "plan.controls", plan.controls, policy)
         case ListAffectedAsked() if not standing.affected:
             check.refuse("since", "'since': nobody complained of this since that day whom we can write to.")
+        case ListAffectedAsked(people=people):
+            for number, person in enumerate(people or ()):
+                check.language(f"people.{number}.language", person.language)
+                _check_remedy(check, f"people.{number}.remedy", person.remedy, asked.help)
         case FinishMeasureAsked():
             _check_is_over(check, "done_on", asked.done_on, today)
         case PutInPlaceAsked():
@@ -214,9 +221,25 @@ def _check(asked: FixActionAsked, policy: Policy, standing: _Standing, today: da
     check.done()
 
 
-def _person(person: PersonAffected) -> dict[str, Any]:
-    told = person.model_dump(mode="json", exclude={"name", "email"})
-    return told | {"contact": {"name": person.name or "", "email": person.email or ""}}
+def _person(person: PersonAffected, language: str) -> AffectedPerson:
+    """Return somebody as the list has them; who has no language is written to in the agency's first."""
+    amount = None
+    if person.amount_cents is not None and person.authority is not None:
+        amount = Amount(cents=person.amount_cents, authority=person.authority)
+    return AffectedPerson(
+        name=person.name or "",
+        email=person.email or "",
+        language=person.language or language,
+        remedy=person.remedy,
+        amount=amount,
+    )
+
+
+def _check_remedy(check: CodeCheck, field: str, remedy: Remedy | None, help_: Help) -> None:
+    if help_ is Help.REMEDY and remedy in {None, Remedy.NONE}:
+        check.refuse(field, f"'{field}': everybody on a list of remedies gets one; name it.")
+    if help_ is Help.NOTIFY and remedy is not None:
+        check.refuse(field, f"'{field}': who is only told gets no remedy; make it a list of remedies.")
 
 
 def _check_person(check: CodeCheck, field: str, name: str | None, people: frozenset[str]) -> None:

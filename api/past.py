@@ -16,8 +16,8 @@ import numpy as np
 from analytics.effect import Comparison, dispersion_before
 from analytics.effect_checks import Study, compare
 from analytics.effect_power import weeks_needed
-from api.cells import Kinds, weekly, without
 from models.aggregates import monday_of
+from models.fixes.cells import Kinds, weekly, without
 from models.fixes.commands import CellRef
 from models.fixes.watching import DAYS_PER_WEEK
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from api.cells import Kinds, weekly
 from models.aggregates import monday_of
+from models.fixes.cells import Kinds, weekly
 from models.fixes.commands import CellRef
 from models.fixes.watching import DAYS_PER_WEEK, first_changed_week
 from models.policy import Policy

@@ -181,6 +181,17 @@ class StepView(Shape):
     text: str | None = None
 
 
+class PointView(Shape):
+    """One point of the answer: what the complaint was about, what was found, and what is done about it."""
+
+    number: int
+    service: str | None
+    category: str | None
+    finding: Finding | None
+    remedies: tuple[Remedy, ...]
+    amount: Annotated[Amount | None, Field(description="Money that is given, and the rule that allows it.")]
+
+
 class TrackedView(Shape):
     """A complaint as its sender sees it."""
 
@@ -196,8 +207,12 @@ class TrackedView(Shape):
     acknowledged_at: datetime | None
     answered_at: datetime | None
     answer: str | None
+    points: tuple[PointView, ...]
     closed_at: datetime | None
-    review_until: datetime | None
+    review_until: Annotated[
+        datetime | None,
+        Field(description="Until when a review may be asked for; before the complaint is closed, at least until then."),
+    ]
     offered: tuple[Action, ...]
     narrative: str | None
     steps: tuple[StepView, ...]

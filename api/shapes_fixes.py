@@ -163,10 +163,18 @@ class PersonAffected(Shape):
 
     name: Line | None = None
     email: Email | None = None
-    language: Word = "en"
+    language: Annotated[Word | None, Field(description="Left out: the agency's first.")] = None
     remedy: Remedy | None = None
     amount_cents: Annotated[int, Field(gt=0, le=100_000_000)] | None = None
-    authority: Annotated[Line | None, Field(description="For money: the rule that allows it.")] = None
+    authority: Annotated[
+        Annotated[Line, Field(max_length=80)] | None, Field(description="For money: the rule that allows it.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _is_somebody(self) -> Self:
+        if not self.name and not self.email:
+            raise ValueError("name the person, or give an address")
+        return self
 
     @model_validator(mode="after")
     def _money_has_its_authority(self) -> Self:

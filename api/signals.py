@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from dataclasses import fields
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -12,17 +13,28 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query
 
 from api.actions import Busy
-from api.deciding import decide_on
+from api.deciding import attach, decide_on
 from api.identity import Given, who
 from api.problems import Forbidden, NotFound, NotSignedIn, Unprocessable, problems
 from api.reads.database import RecordAway
 from api.reads.fixes import FixOfSignal, fixes_of_signals, precision_by_family
 from api.reads.paging import DEFAULT_LIMIT, LONGEST_PAGE
 from api.reads.people import Staff
-from api.reads.signals import SignalRow, cases_behind, decisions_of, signal_by_id, signals, weeks_of
+from api.reads.signal_cases import cases_behind
+from api.reads.signals import (
+    SignalRow,
+    Standing,
+    Viewed,
+    decisions_of,
+    evidence_of,
+    signal_by_id,
+    signals,
+    standings_of,
+    weeks_of,
+)
 from api.services import Services
 from api.shapes import FieldFault, IdempotencyKey
-from api.shapes_registers import (
+from api.shapes_signals import (
     DecisionAsked,
     DecisionView,
     PrecisionView,
@@ -30,12 +42,16 @@ from api.shapes_registers import (
     RunStarted,
     SignalCaseView,
     SignalDetail,
+    SignalEvidenceAsked,
+    SignalEvidenceList,
+    SignalEvidenceView,
     SignalList,
     SignalView,
     SignalWeekView,
 )
 from api.writes.audit import Looked, note_read
 from models.refusals import KeyReused, Refused
+from models.signals import SignalState
 from models.terms import Role
 
 ANALYSTS = (Role.ANALYST, Role.SUPERVISOR)
@@ -54,14 +70,16 @@ async def list_signals(
     limit: _Limit = DEFAULT_LIMIT,
 ) -> SignalList:
     """List signals, the newest first."""
-    today = await _today(services, staff)
+    at = await _viewed(services, staff)
+    states = {SignalState.TO_DECIDE} if undecided else None
     async with services.database.of(staff.agency) as connection:
-        page = await signals(connection, only_undecided=undecided, today=today, cursor=cursor, limit=limit)
+        page = await signals(connection, at, states=states, cursor=cursor, limit=limit)
+        standings = await standings_of(connection, [row.id for row in page.rows], at)
         dealt_with = await fixes_of_signals(connection, [row.id for row in page.rows])
         precision = await precision_by_family(connection)
         await note_read(connection, staff.agency, staff.actor, Looked.SIGNAL, asked={"only_undecided": undecided})
     return SignalList(
-        signals=tuple(signal_view(row, today, dealt_with) for row in page.rows),
+        signals=tuple(signal_view(row, standings[row.id], dealt_with) for row in page.rows),
         precision=tuple(PrecisionView.model_validate(each, from_attributes=True) for each in precision),
         next_cursor=page.next_cursor,
     )
@@ -70,7 +88,7 @@ async def list_signals(
 @router.post("/runs", status_code=HTTPStatus.ACCEPTED, responses=problems(NotSignedIn, Forbidden, Unprocessable, Busy))
 async def run(asked: RunAsked, services: Given, staff: Annotated[Staff, Depends(who(*ANALYSTS))]) -> RunStarted:
     """Look for recurring failures now, or as things stood on a past day; the same day again finds the same."""
-    today = await _today(services, staff)
+    today = (await _viewed(services, staff)).on
     as_of = asked.as_of or today - timedelta(days=1)
     if as_of > today:
         raise Unprocessable([FieldFault(field="as_of", sentence="'as_of': this day has not come yet.")])
@@ -86,21 +104,24 @@ async def show(
     limit: _Limit = DEFAULT_LIMIT,
 ) -> SignalDetail:
     """Show a signal with its evidence and the cases behind it, page by page."""
-    now, today = services.clock(), await _today(services, staff)
-    policy = (await services.policies.current(staff.agency, now)).policy
+    policy = (await services.policies.current(staff.agency, services.clock())).policy
+    at = await _viewed(services, staff)
     async with services.database.of(staff.agency) as connection:
         row = await signal_by_id(connection, signal_id)
         if row is None:
             raise NotFound("There is no such signal.")
-        behind = await cases_behind(connection, row, policy.taxonomy, cursor=cursor, limit=limit)
+        behind = await cases_behind(connection, row, policy, cursor=cursor, limit=limit)
         weeks, decisions = await weeks_of(connection, signal_id), await decisions_of(connection, signal_id)
+        evidence = await evidence_of(connection, [signal_id])
         dealt_with = await fixes_of_signals(connection, [signal_id])
+        standings = await standings_of(connection, [signal_id], at)
         asked = {"signal": str(signal_id)}
         await note_read(connection, staff.agency, staff.actor, Looked.SIGNAL, asked=asked)
     return SignalDetail(
-        signal=signal_view(row, today, dealt_with),
+        signal=signal_view(row, standings[signal_id], dealt_with),
         weeks=tuple(SignalWeekView.model_validate(week, from_attributes=True) for week in weeks),
         decisions=tuple(DecisionView.model_validate(made, from_attributes=True) for made in decisions),
+        evidence=tuple(SignalEvidenceView.model_validate(told, from_attributes=True) for told in evidence),
         cases=tuple(SignalCaseView.model_validate(case, from_attributes=True) for case in behind.rows),
         next_cursor=behind.next_cursor,
     )
@@ -122,23 +143,55 @@ async def decide(
 
     What is accepted is dealt with by a fix, opened or found in this request.
     """
-    today = await _today(services, staff)
     await decide_on(services, staff, signal_id, asked, key=idempotency_key)
+    at = await _viewed(services, staff)
     async with services.database.of(staff.agency) as connection:
         row = await signal_by_id(connection, signal_id)
         dealt_with = await fixes_of_signals(connection, [signal_id])
+        standings = await standings_of(connection, [signal_id], at)
     if row is None:
         raise NotFound("There is no such signal.")
-    return signal_view(row, today, dealt_with)
+    return signal_view(row, standings[signal_id], dealt_with)
 
 
-def signal_view(row: SignalRow, today: date, dealt_with: Mapping[UUID, FixOfSignal]) -> SignalView:
-    """Return a signal as it is shown, with the fix that deals with it."""
-    told = {name: getattr(row, name) for name in SignalView.model_fields if name not in {"is_undecided", "fix_id"}}
+@router.post(
+    "/{signal_id}/evidence",
+    status_code=HTTPStatus.CREATED,
+    responses=problems(NotSignedIn, Forbidden, NotFound, Unprocessable, KeyReused, RecordAway),
+)
+async def attach_evidence(
+    signal_id: UUID,
+    asked: SignalEvidenceAsked,
+    services: Given,
+    staff: Annotated[Staff, Depends(who(*ANALYSTS))],
+    idempotency_key: Annotated[IdempotencyKey, Header()],
+) -> SignalEvidenceList:
+    """Attach what was said at an event, in a survey or by employees; answered with all that is attached."""
+    await attach(services, staff, signal_id, asked, key=idempotency_key)
+    async with services.database.of(staff.agency) as connection:
+        evidence = await evidence_of(connection, [signal_id])
+    return SignalEvidenceList(
+        evidence=tuple(SignalEvidenceView.model_validate(told, from_attributes=True) for told in evidence)
+    )
+
+
+def signal_view(row: SignalRow, standing: Standing, dealt_with: Mapping[UUID, FixOfSignal]) -> SignalView:
+    """Return a signal as it is shown, with where it stands and the fix that deals with it."""
+    told = {field.name: getattr(row, field.name) for field in fields(SignalRow)}
     fix = dealt_with.get(row.id)
-    return SignalView(**told, is_undecided=row.is_undecided(today), fix_id=fix.fix_id if fix else None)
+    return SignalView(
+        **told,
+        state=standing.state,
+        is_undecided=standing.waits,
+        waits_because=standing.why,
+        due_on=standing.due_on,
+        last_seen_on=standing.last_seen_on,
+        expired_on=standing.expired_on,
+        fix_id=fix.fix_id if fix else None,
+    )
 
 
-async def _today(services: Services, staff: Staff) -> date:
+async def _viewed(services: Services, staff: Staff) -> Viewed:
     now = services.clock()
-    return (await services.policies.current(staff.agency, now)).policy.calendar.local_date(now)
+    policy = (await services.policies.current(staff.agency, now)).policy
+    return Viewed.under(policy, policy.calendar.local_date(now))

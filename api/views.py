@@ -17,6 +17,7 @@ from api.shapes_cases import (
     EventView,
     IssueView,
     LetterView,
+    PointView,
     StepView,
     TextView,
     TrackedView,
@@ -24,7 +25,15 @@ from api.shapes_cases import (
 from models import lifecycle
 from models.authority import refusal_of_review
 from models.case import Case
-from models.clocks import Clock, Rules, clocks_of, customer_days, pause_until, review_until
+from models.clocks import (
+    Clock,
+    Rules,
+    clocks_of,
+    customer_days,
+    pause_until,
+    review_promised_until,
+    review_until,
+)
 from models.commands import Actor, Approve, ProposeAnswer
 from models.messages import ContentRef
 from models.policy import Policy
@@ -173,8 +182,13 @@ def tracked_view(dossier: Dossier, rules: Rules, policy: Policy, actor: Actor, n
         acknowledged_at=case.acknowledged_at,
         answered_at=case.answered_at,
         answer=_answer_text(dossier) if case.answered_at else None,
+        points=tuple(
+            PointView(**{name: getattr(issue, name) for name in PointView.model_fields})
+            for issue in case.issues
+            if case.answered_at
+        ),
         closed_at=case.closed_at,
-        review_until=review_until(case, rules),
+        review_until=review_promised_until(case, rules),
         offered=offered(case, actor, rules, now),
         narrative=dossier.text(case.receipt.narrative),
         steps=tuple(_steps(dossier)),

@@ -21,9 +21,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.agency_cube import build_agency_cube, events_of
 from analytics.arrays import BoolArray, FloatArray, IntArray
-from analytics.cube import Cell, CellCounts, WeeklyRow, build_cube
+from analytics.cube import Cell, CellCounts, WeeklyRow
 from analytics.detection import DetectionSettings, Finding, detect, score_cells
+from analytics.dimensions import Events, Overlaps
 from analytics.lifetime import Ledger, LifetimeSettings, judge_week
 from analytics.multiplicity import tree_benjamini_hochberg
 from analytics.tails import smallest_p_over_windows
@@ -40,7 +42,7 @@ GOAL_NULL_SIGNALS = 1.0
 NULL_WEEKS = 4
 
 STRANGERS, STRANGER_FAMILIES, STRANGERS_SPIKED = 2_000, 20, 200
-FAMILIES, FAILURES_PER_FAMILY, SERVICES, OFFICES = 7, 6, 4, 8
+FAMILIES, FAILURES_PER_FAMILY, SERVICES, OFFICES, REGIONS = 7, 6, 4, 8, 3
 SPIKED_EVERYWHERE, SPIKED_AT_ONE_OFFICE = 3, 4
 
 AGENCIES, AGENCY_CELLS, AGENCY_FAMILIES, AGENCY_WEEKS = 30, 400, 8, 104
@@ -136,14 +138,14 @@ class Agency:
     leaves: tuple[tuple[str, str, str], ...]
     is_spiked: BoolArray
 
-    def cube(self, counts: IntArray, as_of_week: int) -> CellCounts:
-        """Return the cube of the leaves' counts up to a week."""
+    def events(self, counts: IntArray, as_of_week: int) -> Events:
+        """Return the leaves' counts up to a week."""
         rows = [
             WeeklyRow(int(week), *self.leaves[int(leaf)], int(counts[leaf, week]))
             for leaf, week in zip(*np.nonzero(counts[:, : as_of_week + 1]), strict=True)
         ]
         families = {failure: failure[:2] for failure, _, _ in self.leaves}
-        return build_cube(rows, families, first_week=0, as_of_week=as_of_week)
+        return events_of(rows, families, {office: region_of(office) for _, _, office in self.leaves})
 
     def is_raised(self, cells: tuple[Cell, ...]) -> BoolArray:
         """Return which cells hold a spiked leaf."""
@@ -152,16 +154,28 @@ class Agency:
             "family": np.array([failure[:2] for failure, _, _ in spiked]),
             "failure": np.array([failure for failure, _, _ in spiked]),
             "service": np.array([service for _, service, _ in spiked]),
+            "region": np.array([region_of(office) for _, _, office in spiked]),
             "office": np.array([office for _, _, office in spiked]),
         }
         is_raised = np.zeros(len(cells), dtype=np.bool_)
         for index, cell in enumerate(cells):
             inside = np.ones(len(spiked), dtype=np.bool_)
             for name, codes in columns.items():
-                if named := getattr(cell, name):
-                    inside &= codes == named
+                if value := cell.named.get(name):
+                    inside &= codes == value
             is_raised[index] = inside.any()
         return is_raised
+
+
+def region_of(office: str) -> str:
+    """Return the region that an office lies in."""
+    return f"r{int(office[1:]) % REGIONS}"
+
+
+def findings_in(cube: CellCounts, events: Events) -> tuple[Finding, ...]:
+    """Return the findings of the cube's last week."""
+    week = cube.last_week
+    return detect(cube, as_of_week=week, settings=SETTINGS, overlaps=Overlaps(events, week))
 
 
 def agency_of(rng: np.random.Generator | None) -> Agency:
@@ -183,13 +197,15 @@ def measure_cubes(cubes: int, seed: int) -> bool:
     for number in range(cubes):
         rng = np.random.default_rng([seed, 2, number])
         agency = agency_of(rng)
-        cube = agency.cube(draw(spike(usual_means(len(agency.leaves), rng), agency.is_spiked), rng), WEEKS - 1)
+        counts = draw(spike(usual_means(len(agency.leaves), rng), agency.is_spiked), rng)
+        events = agency.events(counts, WEEKS - 1)
+        cube = build_agency_cube(events, first_week=0, as_of_week=WEEKS - 1)
         is_raised = agency.is_raised(cube.cells)
         scored = score_cells(cube, as_of_week=WEEKS - 1, settings=SETTINGS)
         assert scored is not None
         is_called = np.asarray(scored.q_values <= SETTINGS.false_discovery_rate, dtype=np.bool_)
         shares.append(false_share(is_called, is_raised))
-        heads = tuple(finding.cell for finding in detect(cube, as_of_week=WEEKS - 1, settings=SETTINGS))
+        heads = tuple(finding.cell for finding in findings_in(cube, events))
         finding_shares.append(false_share(np.ones(len(heads), dtype=np.bool_), agency.is_raised(heads)))
         raised_shares.append(float(is_raised.mean()))
     met = print_row("nested cube: false cells", np.array(shares), GOAL_FDR)
@@ -209,7 +225,8 @@ def measure_null(cubes: int, seed: int) -> bool:
         counts = draw(usual_means(len(agency.leaves), rng), rng)
         known: list[Finding] = []
         for week in range(WEEKS - NULL_WEEKS, WEEKS):
-            for finding in detect(agency.cube(counts, week), as_of_week=week, settings=SETTINGS):
+            events = agency.events(counts, week)
+            for finding in findings_in(build_agency_cube(events, first_week=0, as_of_week=week), events):
                 if not any(finding.is_same_matter_as(old.cells) for old in known):
                     known.append(finding)
         raised.append(len(known))

@@ -37,6 +37,8 @@ class Cell:
     channel: str
     week: date
     """The Monday of the week of receipt, in the agency's time zone."""
+    harm: int | None = None
+    """How much harm the failure did, of a cause; None in sums over all."""
 
 
 def happened_at(event: Event, case: Case) -> datetime:
@@ -85,7 +87,8 @@ def cells_of(case: Case) -> Counter[Cell]:
         office = case.office or UNKNOWN
         cells[Cell("intake", issue.category or NOT_STATED, service, office, case.receipt.channel, week)] += 1
         if isinstance(issue.cause, ProcessFailure):
-            cells[Cell("cause", issue.cause.failure, service, office, case.receipt.channel, week)] += 1
+            failure, harm = issue.cause.failure, issue.cause.harm
+            cells[Cell("cause", failure, service, office, case.receipt.channel, week, harm)] += 1
     return cells
 
 

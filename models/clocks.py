@@ -97,6 +97,12 @@ def review_until(case: Case, rules: Rules) -> datetime | None:
     return case.closed_at + timedelta(days=rules.standards.review_window_calendar_days)
 
 
+def review_promised_until(case: Case, rules: Rules) -> datetime | None:
+    """Return until when at least a review may be asked for, known from the answer on; closing later makes it later."""
+    ended_at = case.closed_at or case.answered_at
+    return ended_at + timedelta(days=rules.standards.review_window_calendar_days) if ended_at else None
+
+
 def customer_days(case: Case, now: datetime) -> int:
     """Return the calendar days from receipt to the answer (or now): the customer's clock, which never stops."""
     return max(0, ((case.answered_at or case.closed_at or now) - case.counted_from).days)

@@ -28,6 +28,9 @@ class LetterKind(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     INFORMATION_REQUEST = "information_request"
     PROGRESS = "progress"
+    """The date by which the answer was promised is another now."""
+    LATE = "late"
+    """The answer is not there by the day it was promised for."""
     ANSWER = "answer"
     CLOSED = "closed"
     REOPENED = "reopened"
@@ -58,7 +61,8 @@ MUST_SAY: Final[Mapping[LetterKind, frozenset[str]]] = {
     LetterKind.ACKNOWLEDGEMENT: frozenset({*_CASE, "secret", *_CONTACT, "issues", "answer_by"}),
     LetterKind.INFORMATION_REQUEST: frozenset({*_CASE, *_CONTACT, "question", "reply_by"}),
     LetterKind.PROGRESS: frozenset({*_CASE, *_CONTACT, "answer_by", "external_route"}),
-    LetterKind.ANSWER: frozenset({*_CASE, *_CONTACT, "answer", "review_until", "external_route", "notice"}),
+    LetterKind.LATE: frozenset({*_CASE, *_CONTACT, "due_by", "external_route"}),
+    LetterKind.ANSWER: frozenset({*_CASE, *_CONTACT, "answer", "points", "review_until", "external_route", "notice"}),
     LetterKind.CLOSED: frozenset({*_CASE, *_CONTACT, "review_until", "external_route"}),
     LetterKind.REOPENED: frozenset({*_CASE, *_CONTACT, "answer_by"}),
     LetterKind.WITHDRAWN: frozenset({*_CASE, *_CONTACT}),

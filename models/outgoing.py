@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from uuid import UUID, uuid5
 
 from models.case import Case
+from models.commands import Escalate, Triage
 from models.events import Event
 from models.letters import LetterKind
 from models.messages import Message
-from models.terms import Action
+from models.terms import Action, ClockName
 
 _NAMESPACE = UUID("6f4bd1a2-3b0e-5b0a-9d26-7f9f5b9f4b0c")
 
@@ -35,6 +37,7 @@ class Outgoing(Message):
         return f"<{self.id}@{domain}>"
 
 
+_ANSWERING = (ClockName.ANSWER, ClockName.REVIEW)
 _CAUSES = {
     Action.SEND_RECEIPT: (LetterKind.RECEIPT, Recipient.COMPLAINANT),
     Action.ACKNOWLEDGE: (LetterKind.ACKNOWLEDGEMENT, Recipient.COMPLAINANT),
@@ -49,17 +52,32 @@ _CAUSES = {
 }
 
 
-def letters_of(event: Event, after: Case) -> tuple[Outgoing, ...]:
-    """Return the letters that `event` causes, given the case after it.
+def letters_of(event: Event, before: Case, after: Case) -> tuple[Outgoing, ...]:
+    """Return the letters that `event` causes, given the case before and after it.
 
     Who left no address gets none (they track with reference and secret); an import sends no receipt.
     """
-    cause = _CAUSES.get(event.command.action)
-    if cause is None:
-        return ()
-    letter, recipient = cause
-    if recipient is Recipient.COMPLAINANT and not after.receipt.can_be_written_to:
-        return ()
-    if letter is LetterKind.RECEIPT and after.receipt.is_imported:
-        return ()
-    return (Outgoing(id=uuid5(_NAMESPACE, f"{event.case_id}/{event.sequence}"), letter=letter, recipient=recipient),)
+    receipt = after.receipt
+    return tuple(
+        Outgoing(id=_id_of(event, letter), letter=letter, recipient=recipient)
+        for letter, recipient in _caused_by(event, before, after)
+        if (recipient is not Recipient.COMPLAINANT or receipt.can_be_written_to)
+        and not (letter is LetterKind.RECEIPT and receipt.is_imported)
+    )
+
+
+def _caused_by(event: Event, before: Case, after: Case) -> Iterator[tuple[LetterKind, Recipient]]:
+    """Yield what is written because of an event, and to whom: what was promised, and that it will be kept otherwise."""
+    command = event.command
+    if command.action in _CAUSES:
+        yield _CAUSES[command.action]
+    if isinstance(command, Escalate) and command.clock in _ANSWERING:
+        yield LetterKind.LATE, Recipient.COMPLAINANT
+    if isinstance(command, Triage) and before.acknowledged_at is not None and before.track is not after.track:
+        yield LetterKind.PROGRESS, Recipient.COMPLAINANT
+
+
+def _id_of(event: Event, letter: LetterKind) -> UUID:
+    """Return the id of a letter; the second one of an event has its kind in it."""
+    place = f"{event.case_id}/{event.sequence}"
+    return uuid5(_NAMESPACE, f"{place}/{letter}" if letter is LetterKind.LATE else place)

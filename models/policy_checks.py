@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from models.routing import ANYTHING, NOT_STATED, RoutingRule, homeless, unreachable
 from models.taxonomy import Kind, Taxonomy, Term
-from models.terms import ClockName, Remedy, Scope, Track
+from models.terms import ANSWERED_AS, ClockName, Remedy, Scope, Track
 from models.working_time import Unit, WorkingCalendar
 
 if TYPE_CHECKING:
@@ -138,6 +138,22 @@ def _wrong_with(term: Term, families: set[str], agency: Agency | None) -> Iterab
         yield f"The intake category {term.code} is read by complainants and lacks its Spanish name."
 
 
+def _check_told(source: TomlSource, severity: Severity, agency: Agency, faults: Faults) -> None:
+    """Report what a complainant could not be told, or not in their language, of a finding or a remedy."""
+    for place, remedy in enumerate(severity.remedies):
+        path = ("remedies", place, "told")
+        if remedy.id is not Remedy.NONE:
+            check_languages(source, path, remedy.told, agency, faults)
+        for words in remedy.told.values():
+            if remedy.is_money and not ("{amount}" in words and "{authority}" in words):
+                faults.add(source.name, source.line_of(*path), "Who gets money is told {amount} and {authority}.")
+    known = {finding.id for finding in severity.findings}
+    for word in sorted(set(ANSWERED_AS) - known):
+        faults.add(source.name, source.line_of("findings"), f"`findings` does not say how '{word}' is told.")
+    for place, finding in enumerate(severity.findings):
+        check_languages(source, ("findings", place, "told"), finding.told, agency, faults)
+
+
 def check_severity(source: TomlSource, severity: Severity, agency: Agency | None, faults: Faults) -> None:
     """Report scales with gaps, words that lack a meaning, and rules that contradict each other."""
 
@@ -172,6 +188,7 @@ def check_severity(source: TomlSource, severity: Severity, agency: Agency | None
         )
     if agency is not None:
         check_languages(source, ("safety_screen", "words"), severity.safety_screen.words, agency, faults)
+        _check_told(source, severity, agency, faults)
 
 
 def check_routing(

@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from models.agency import Id, Language, Line
+from models.agency import Id, Language, Line, Names
 from models.messages import Message
-from models.terms import Remedy, Scope
+from models.terms import Finding, Remedy, Scope
 
 Cents = Annotated[int, Field(ge=0, le=100_000_000)]
 Step = Annotated[int, Field(ge=0, le=9)]
@@ -41,7 +41,16 @@ class RemedyMeaning(Message):
     id: Remedy
     name: Line
     definition: Line
+    told: Names = Field(default_factory=dict)
+    """What the complainant is told of it, in each language; of money with {amount} and {authority} in it."""
     is_money: bool = False
+
+
+class FindingMeaning(Message):
+    """How the complainant is told what was found for one point of the complaint."""
+
+    id: Finding
+    told: Names
 
 
 class SafetyScreen(Message):
@@ -86,6 +95,8 @@ class Severity(Message):
     harms: Annotated[tuple[Level, ...], Field(min_length=1)]
     scopes: Annotated[tuple[ScopeMeaning, ...], Field(min_length=1)]
     remedies: Annotated[tuple[RemedyMeaning, ...], Field(min_length=1)]
+    findings: tuple[FindingMeaning, ...] = ()
+    """Empty in policies of a time before points were told one by one."""
     safety_screen: SafetyScreen
     approval: Approval
     on_the_spot: OnTheSpot

@@ -12,6 +12,9 @@ from models.working_time import NamedWeekday
 
 Rate = Annotated[float, Field(gt=0, lt=0.5)]
 Weeks = Annotated[int, Field(ge=1, le=520)]
+Weight = Annotated[float, Field(ge=0, le=1_000)]
+HARM_WEIGHTS = (1.0, 1.0, 1.5, 2.0, 4.0, 8.0)
+"""What policies of before there were any in the file go by."""
 
 
 class SurveillanceSettings(Message):
@@ -24,6 +27,8 @@ class SurveillanceSettings(Message):
     window_weeks: Annotated[tuple[Weeks, ...], Field(min_length=1, max_length=10)]
     floor_count: Annotated[int, Field(ge=1, le=1_000)]
     """Fewer complaints than this never make a flag, however unusual."""
+    floor_letters: Annotated[int, Field(ge=1, le=1_000)] = 2
+    """Nor do fewer different letters: near-identical ones count as one."""
     baseline_weeks: Weeks
     left_out_weeks: Annotated[int, Field(ge=0, le=104)]
     least_history_weeks: Weeks
@@ -31,6 +36,12 @@ class SurveillanceSettings(Message):
     defer_at_most_working_days: Annotated[int, Field(ge=1, le=366)]
     watch_weeks: Weeks = 52
     """How long a change that was found to work is watched for a relapse."""
+    expires_after_weeks: Weeks = 8
+    """A signal that the looks have not seen for so long is over; the same failure afterwards is a new signal."""
+    returns_when_excess_grows: Annotated[float, Field(gt=1, le=10)] = 1.5
+    """A matter that was decided to be no problem comes back when its weekly excess is this many times what it was."""
+    harm_weights: Annotated[tuple[Weight, ...], Field(min_length=1, max_length=10)] = HARM_WEIGHTS
+    """By harm level from 0: how heavily a complaint with such harm weighs in the order of signals."""
     run_weekday: NamedWeekday
     run_hour: Annotated[int, Field(ge=0, le=23)]
 

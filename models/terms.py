@@ -150,6 +150,10 @@ class Finding(StrEnum):
     """An imported historical case whose finding nobody coded; left out of every cause count."""
 
 
+ANSWERED_AS = (Finding.UPHELD, Finding.PARTLY_UPHELD, Finding.NOT_UPHELD, Finding.NOT_DETERMINED)
+"""What an answer may say of a point; the others are the process's own."""
+
+
 class Scope(StrEnum):
     """How many people the failure touches."""
 

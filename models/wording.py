@@ -77,6 +77,11 @@ def listed(words: Sequence[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def money(cents: int) -> str:
+    """Return a sum in dollars."""
+    return f"${cents / 100:,.2f}"
+
+
 def day_in_words(day: date, language: str) -> str:
     """Return a date as people of that language write it, or by ISO 8601 where we do not know how."""
     if language not in _MONTHS:

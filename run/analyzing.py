@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from activities.imports import importing_agencies
 from activities.interface import RootCauseOutcome, RootCauseRun
-from activities.root_causes import last_whole_week
+from activities.signal_inputs import last_whole_week
 from analytics.cube import monday_of
 from run.composition import case_keys, engine_for, now, secrets_of, temporal_client
 from run.schedules import root_cause_id

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from api.actions import Actions
 from api.app import create_app
 from api.conductor import TemporalConductor
+from api.pages.charts import CHARTS
 from api.reads.answers import RecordedAnswers
 from api.reads.database import Database
 from api.reads.policies import Policies
@@ -29,6 +30,7 @@ CONNECTIONS = 20
 WAIT_FOR_CONNECTION_SECONDS = 5.0
 RENEW_CONNECTIONS_SECONDS = 1800
 GRACE_SECONDS = 10
+WARM_CHARTS_AFTER_SECONDS = 5.0
 BACKLOG = 512
 
 
@@ -51,12 +53,21 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
             server = Server(_config(services))
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             stopping = asyncio.create_task(stop.wait())
+            warming = asyncio.create_task(_warm_charts())
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
             stopping.cancel()
+            warming.cancel()
             await serving
     finally:
+        await CHARTS.close()
         await engine.dispose()
+
+
+async def _warm_charts() -> None:
+    """Start the drawing program when the rush of a start is over: nobody waits seconds for the first chart."""
+    await asyncio.sleep(WARM_CHARTS_AFTER_SECONDS)
+    await CHARTS.warm()
 
 
 def engine_of_api(url: str) -> AsyncEngine:

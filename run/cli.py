@@ -218,7 +218,7 @@ def policy_check(
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="CSV, JSON Lines or Parquet.", exists=True, dir_okay=False)],
-    column_map: Annotated[str, typer.Option("--map", help="`cfpb`, or the path of a column map in TOML.")],
+    column_map: Annotated[str, typer.Option("--map", help="`cfpb`, `nyc311`, or the path of a column map in TOML.")],
     agency: Annotated[str, typer.Option(help="The agency's slug; needed only where there are several.")] = "",
     as_history: Annotated[
         bool, typer.Option("--as-history", help="Record closed complaints without a live workflow.")
@@ -243,19 +243,36 @@ def import_(
         raise typer.Exit(WRONG_DATA)
 
 
+@app.command()
+def exposure(
+    file: Annotated[Path, typer.Argument(help="CSV with service,office,week,served.", exists=True, dir_okay=False)],
+    agency: Annotated[str, typer.Option(help="The agency's slug; needed only where there are several.")] = "",
+) -> None:
+    """Take in how many people each service served at each office in each week; all of the file or nothing."""
+    from run.exposure import BadExposure, take_in  # noqa: PLC0415
+
+    settings = _settings_of_what_runs("worker_database_url")
+    try:
+        _out.print(asyncio.run(take_in(settings, file, agency=agency)))
+    except BadExposure as problem:
+        for fault in problem.faults:
+            _err.print(fault)
+        raise _fail(str(problem), WRONG_DATA if problem.faults else WRONG_USE) from problem
+
+
 @demo_app.command("load")
 def demo_load(
     seed: Annotated[int, typer.Option(help="The same seed and day make the same complaints.")] = 1998,
     today: Annotated[str, typer.Option(help="The last day of the story, as YYYY-MM-DD; default: today.")] = "",
 ) -> None:
-    """Load three years of made-up complaints, a planted process failure, and a Problem Solving Day."""
+    """Load three years of made-up complaints, three planted failures, the fixes of two, and Problem Solving Days."""
     from run.composition import now  # noqa: PLC0415
-    from run.demo import NoDemonstration, load_demo  # noqa: PLC0415
+    from run.demo import Asked, NoDemonstration, load_demo  # noqa: PLC0415
 
     settings = _settings_of_what_runs("database_url", "worker_database_url")
     day = _day(today) if today else None
     try:
-        lines = asyncio.run(load_demo(settings, seed=seed, today=day, now=now(), say=_out.print))
+        lines = asyncio.run(load_demo(settings, Asked(seed, day), now=now(), say=_out.print))
     except NoDemonstration as problem:
         raise _fail(str(problem), WRONG_USE) from problem
     for line in lines:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs by the calendar: the weekly look for recurring failures, one schedule an agency."""
+"""What runs by the calendar, one schedule each an agency: the weekly look for recurring failures, nightly reading."""
 
 from __future__ import annotations
 
@@ -21,21 +21,30 @@ from temporalio.client import (
 )
 
 from activities.database import agencies, transaction
-from activities.interface import RootCauseRun
+from activities.interface import RootCauseRun, TextRun
 from activities.policies import Policies
 from models.policy import Policy
 from run.composition import now
 from run.settings import Settings
 from workflows.root_cause import RootCauseWorkflow
+from workflows.text import TextWorkflow
 
 CATCH_UP = timedelta(days=6)
 """A run missed while everything was down is made up for, if the next one is not due yet."""
+CATCH_UP_A_NIGHT = timedelta(hours=20)
+READ_AT_HOUR = 2
+"""When the agency sleeps; before the weekly look, which reads what was suggested."""
 _SUNDAY_FIRST = 7
 
 
 def root_cause_id(agency: str) -> str:
     """Return the id of an agency's schedule, and the beginning of its workflows' ids."""
     return f"root-cause/{agency}"
+
+
+def texts_id(agency: str) -> str:
+    """Return the id of an agency's nightly schedule, and the beginning of its workflows' ids."""
+    return f"texts/{agency}"
 
 
 async def keep_schedules(client: Client, engine: AsyncEngine, settings: Settings) -> None:
@@ -45,6 +54,7 @@ async def keep_schedules(client: Client, engine: AsyncEngine, settings: Settings
         async with transaction(engine, agency) as connection:
             _, policy = await policies.in_force(connection, agency, now())
         await _keep(client, root_cause_id(agency), _weekly(agency, policy, settings.task_queue))
+        await _keep(client, texts_id(agency), _nightly(agency, policy, settings.task_queue))
 
 
 async def _keep(client: Client, schedule_id: str, wanted: Schedule) -> None:
@@ -70,4 +80,15 @@ def _weekly(agency: str, policy: Policy, task_queue: str) -> Schedule:
         ),
         spec=ScheduleSpec(calendars=[when], time_zone_name=policy.agency.time_zone),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+    )
+
+
+def _nightly(agency: str, policy: Policy, task_queue: str) -> Schedule:
+    when = ScheduleCalendarSpec(hour=[ScheduleRange(READ_AT_HOUR)], comment="texts")
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            TextWorkflow.run, TextRun(agency=agency), id=texts_id(agency), task_queue=task_queue
+        ),
+        spec=ScheduleSpec(calendars=[when], time_zone_name=policy.agency.time_zone),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP_A_NIGHT),
     )

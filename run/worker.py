@@ -19,11 +19,13 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.affected import DatabaseAffected
 from activities.case_records import DatabaseCaseRecords
+from activities.database import agencies
 from activities.fix_records import DatabaseFixRecords
 from activities.pending import PendingQueue
 from activities.policies import Policies
 from activities.root_causes import DatabaseRootCauses
 from activities.sweeping import KEY_IS_GONE, end_workflow
+from activities.text_learning import DatabaseTexts
 from run import housekeeping
 from run.composition import case_keys, engine_for, now, secrets_of, temporal_client
 from run.relay import QuietRelay, Relay, notifications
@@ -34,14 +36,21 @@ from workflows.help_affected import HelpAffectedWorkflow
 from workflows.root_cause import RootCauseWorkflow
 from workflows.starting import start_fix, start_help
 from workflows.systemic_fix import SystemicFixWorkflow
+from workflows.text import TextWorkflow
 
 CONNECTIONS = 40
 CACHED_WORKFLOWS = 2_000
 TASKS_AT_ONCE = 40
 GRACE = timedelta(seconds=10)
+FIRST_LEARNING_EVERY = timedelta(minutes=10)
+"""An agency that has never learnt, because it is new or was just imported, does not wait for the night."""
+READ_EVERY = timedelta(seconds=20)
+"""How soon a complaint is read for suggestions and copies; triage takes longer."""
 SCHEDULES_EVERY = timedelta(hours=1)
 """So that a Temporal which has lost its store has them again."""
 PASSED_THROUGH = ("models", "activities", "workflows", "pydantic", "pydantic_core", "annotated_types")
+_LEARNING = 7_305_198_240_119
+"""Number of the advisory lock that lets one process learn at a time."""
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
@@ -59,6 +68,7 @@ class Work:
     root_causes: DatabaseRootCauses
     fixes: DatabaseFixRecords
     affected: DatabaseAffected
+    texts: DatabaseTexts
 
 
 def work_with(engine: AsyncEngine, settings: Settings) -> Work:
@@ -72,6 +82,7 @@ def work_with(engine: AsyncEngine, settings: Settings) -> Work:
         affected=DatabaseAffected(
             engine, policies, housekeeping.mailer_of(settings), mail_from=settings.mail_from, clock=now
         ),
+        texts=DatabaseTexts(engine, policies),
     )
 
 
@@ -80,7 +91,7 @@ def temporal_worker(client: Client, work: Work, task_queue: str) -> Worker:
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[ComplaintWorkflow, RootCauseWorkflow, SystemicFixWorkflow, HelpAffectedWorkflow],
+        workflows=[ComplaintWorkflow, RootCauseWorkflow, SystemicFixWorkflow, HelpAffectedWorkflow, TextWorkflow],
         activities=[
             work.records.load,
             work.records.record,
@@ -90,6 +101,9 @@ def temporal_worker(client: Client, work: Work, task_queue: str) -> Worker:
             work.fixes.look_at_effect,
             work.affected.draw_list,
             work.affected.help_some,
+            work.texts.learn_texts,
+            work.texts.read_texts,
+            work.texts.look_at_texts,
         ],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,
@@ -120,19 +134,35 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     task_queue = settings.task_queue
     fixes = QuietRelay(client, PendingQueue(engine, "fix_pending"), start_fix, task_queue=task_queue, clock=now)
     lists = QuietRelay(client, PendingQueue(engine, "affected_pending"), start_help, task_queue=task_queue, clock=now)
+    work = work_with(engine, settings)
     loops = [
         relay.run(wake["receipt"]),
         fixes.run(wake["fix"]),
         lists.run(wake["affected"]),
         notifications(libpq_url(settings.worker_database_url), wake),
         housekeeping.repeated("keeping schedules", lambda: keep_schedules(client, engine, settings), SCHEDULES_EVERY),
+        housekeeping.repeated("reading texts", lambda: read_texts(work.texts), READ_EVERY),
+        housekeeping.repeated("first learning", lambda: learn_first(engine, work.texts), FIRST_LEARNING_EVERY),
         *housekeeping.loops(engine, client, settings, secrets, wake["outbox"]),
     ]
     try:
-        async with temporal_worker(client, work_with(engine, settings), settings.task_queue):
+        async with temporal_worker(client, work, settings.task_queue):
             await _until(stop, loops)
     finally:
         await engine.dispose()
+
+
+async def read_texts(texts: DatabaseTexts) -> None:
+    """Read the complaints that came in lately."""
+    await texts.reader.read_lately(now())
+
+
+async def learn_first(engine: AsyncEngine, texts: DatabaseTexts) -> None:
+    """Have every agency that has never learnt from its coded complaints spend a night now."""
+    async with housekeeping.only_one(engine, _LEARNING) as is_our_turn:
+        if is_our_turn:
+            for agency in await agencies(engine):
+                await texts.first_night(agency, now())
 
 
 async def _unless_stopped(stop: asyncio.Event, waiting: Coroutine[Any, Any, _T]) -> _T | None:

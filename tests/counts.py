@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import numpy as np
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.database import transaction
-from activities.root_causes import Measure
+from activities.signal_inputs import Measure
 
 AGENCY = "riverbend"
 FIRST_MONDAY = date(2024, 3, 4)
@@ -25,10 +25,10 @@ SERVICES = ("benefits", "permits")
 OFFICES = ("main_street", "harbor")
 USUAL_PER_WEEK = 2.0
 PLANTED = ("HND3", "benefits", "harbor")
-CASE = UUID(int=1)
+CASES = UUID(int=1)
 _INSERT = text("""
-    INSERT INTO cell_delta (agency, case_id, measure, code, service, office, channel, week, change, happened_at)
-    VALUES (:agency, :case_id, :measure, :code, :service, :office, :channel, :week, :change, :happened_at)
+    INSERT INTO cell_delta (agency, case_id, measure, code, service, office, channel, week, harm, change, happened_at)
+    VALUES (:agency, :case_id, :measure, :code, :service, :office, :channel, :week, :harm, :change, :happened_at)
 """)
 
 
@@ -44,6 +44,9 @@ class Counted:
     measure: Measure = "cause"
     happened_at: datetime | None = None
     channel: str = "web"
+    harm: int | None = None
+    case: str = ""
+    """Which case counts it: one for all of a kind and week, unless told otherwise."""
 
 
 def usual(measure: Measure = "cause", codes: tuple[str, ...] = FAILURES, weeks: int = PAST_WEEKS) -> list[Counted]:
@@ -64,14 +67,23 @@ def planted(
 ) -> list[Counted]:
     """Return what comes on top of the usual: three times as many, in weeks counted from the end of the history."""
     end = SUNDAY + timedelta(days=1)
-    return [Counted(code, *PLANTED[1:], end + timedelta(weeks=week), 6, measure) for week in weeks]
+    return [
+        Counted(code, *PLANTED[1:], end + timedelta(weeks=week), 2, measure, case=case)
+        for week in weeks
+        for case in "abc"
+    ]
+
+
+def case_of(one: Counted) -> UUID:
+    """Return the case that a count is of."""
+    return uuid5(CASES, f"{one.code}/{one.service}/{one.office}/{one.week}/{one.channel}/{one.case}")
 
 
 async def count(engine: AsyncEngine, counted: list[Counted], agency: str = AGENCY) -> None:
     rows = [
         {
             "agency": agency,
-            "case_id": CASE,
+            "case_id": case_of(one),
             "measure": one.measure,
             "code": one.code,
             "service": one.service,
@@ -79,6 +91,7 @@ async def count(engine: AsyncEngine, counted: list[Counted], agency: str = AGENC
             "channel": one.channel,
             "week": one.week,
             "change": one.change,
+            "harm": one.harm,
             "happened_at": one.happened_at or datetime.combine(one.week + timedelta(days=2), time(18), UTC),
         }
         for one in counted

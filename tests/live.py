@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -21,6 +22,7 @@ from activities.interface import CaseAddress
 from activities.mail import Mail, Mailer, NotDeliveredYet
 from activities.policies import Policies
 from activities.root_causes import DatabaseRootCauses
+from activities.text_learning import DatabaseTexts
 from models import refusals
 from models.case import Case
 from models.commands import Command
@@ -141,7 +143,13 @@ def work_of(engine: AsyncEngine, mailer: Mailer | None = None) -> Work:
             mail_from="complaints@riverbend.example",
             clock=lambda: datetime.now(UTC),
         ),
+        texts=DatabaseTexts(engine, Policies(), apart=at_once),
     )
+
+
+async def at_once(work: Callable[..., Any], *given: object) -> Any:
+    """Do a sum here and now: starting a process for each would make tests slow."""
+    return work(*given)
 
 
 def keys_for(engine: AsyncEngine) -> CaseKeys:

@@ -23,17 +23,22 @@ _LEAST = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """How margins become chances; `factors` are logarithms, one per label."""
+    """How margins become chances; `factors` are logarithms, one per label.
+
+    `doubt` is shared out evenly over the labels: n texts cannot teach that something never fails, and a text one has
+    learnt from has greater margins than it deserves. It is 1 / (n + 2), Laplace's rule of succession.
+    """
 
     steepness: float
     level: float
     power: float
     factors: tuple[float, ...]
+    doubt: float
 
     def chances(self, margins: FloatArray) -> FloatArray:
         """Return texts by labels, each text's chances adding up to 1."""
         scaled = self.power * _log_shares(margins, self.steepness, self.level) + np.array(self.factors)
-        return np.asarray(special.softmax(scaled, axis=1))
+        return np.asarray((1.0 - self.doubt) * special.softmax(scaled, axis=1) + self.doubt / margins.shape[1])
 
 
 def link_for(margins: FloatArray, labels: IntArray) -> Link:
@@ -62,7 +67,8 @@ def link_for(margins: FloatArray, labels: IntArray) -> Link:
     found = optimize.minimize(
         penalised, begin, jac=True, method="L-BFGS-B", bounds=[(0.1, 10.0), *[(None, None)] * label_count]
     ).x
-    return Link(steepness, level, float(found[0]), tuple(float(factor) for factor in found[1:]))
+    factors = tuple(float(factor) for factor in found[1:])
+    return Link(steepness, level, float(found[0]), factors, doubt=1.0 / (len(labels) + 2))
 
 
 def _log_shares(margins: FloatArray, steepness: float, level: float) -> FloatArray:

@@ -90,6 +90,17 @@ class Vocabulary:
         place = np.minimum(np.searchsorted(self.bins, bins), len(self.bins) - 1)
         return np.where(self.bins[place] == bins, place, -1)
 
+    def known_words(self, texts: Sequence[Sequence[str]]) -> tuple[IntArray, IntArray]:
+        """Return, per text (given as words), how many different words it has that were kept, and how many in all."""
+        known, in_all = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+        for batch in batches(texts):
+            starts, ends, text = batch.word_runs(1)
+            keys = np.unique((text << BIN_BITS) | bins_of(batch, starts, ends))
+            is_kept = self.columns_of(keys & (BIN_COUNT - 1)) >= 0
+            known.append(np.bincount(keys[is_kept] >> BIN_BITS, minlength=batch.text_count))
+            in_all.append(np.bincount(keys >> BIN_BITS, minlength=batch.text_count))
+        return np.concatenate(known), np.concatenate(in_all)
+
     def weigh(self, counted: Rows) -> Rows:
         """Return texts by kept features; each text's weights have length 1, or are none."""
         text_count = counted.shape[0]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nearest earlier cases: by the cosine between TF-IDF weights of one and two words (Salton & Buckley 1988)."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -35,6 +36,28 @@ class SimilarTexts:
         cosines[list(apart_from)] = 0.0
         order = np.argsort(-cosines, kind="stable")[:count]
         return [SimilarText(int(index), float(cosines[index])) for index in order if cosines[index] > 0]
+
+    def to_bytes(self) -> bytes:
+        """Return the stored form: arrays alone."""
+        stored = io.BytesIO()
+        np.savez(
+            stored,
+            allow_pickle=False,
+            bins=self.vocabulary.bins,
+            importance=self.vocabulary.importance,
+            weights=self.rows.data,
+            columns=self.rows.indices,
+            begins=self.rows.indptr,
+        )
+        return stored.getvalue()
+
+
+def similar_from_bytes(stored: bytes) -> SimilarTexts:
+    """Return the texts stored; nothing in the bytes is run."""
+    with np.load(io.BytesIO(stored), allow_pickle=False) as kept:
+        vocabulary = Vocabulary(_WORDS, kept["bins"], kept["importance"])
+        shape = (len(kept["begins"]) - 1, len(vocabulary.bins))
+        return SimilarTexts(vocabulary, Rows((kept["weights"], kept["columns"], kept["begins"]), shape=shape))
 
 
 def lay_out(texts: Sequence[str]) -> SimilarTexts:

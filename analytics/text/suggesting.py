@@ -3,7 +3,8 @@
 
 `fit_suggester` learns from texts that people labelled (features.py, learning.py) and from part of them, held back,
 how far to trust itself (calibrating.py). A suggestion abstains when the set of labels that holds the right one nine
-times in ten has more than three, or when its best chance is below one half. It never tags: a person does.
+times in ten has more than three, when its best chance is below one half, or when the text says hardly a word that was
+learnt from. It never tags: a person does.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from analytics.text.learning import LearningSettings, Linear, learn, learn_from_
 from analytics.text.ngrams import batch_of
 from analytics.text.normalising import words_of
 
-METHOD = "hinge-word-letter/1"
+METHOD = "hinge-word-letter/2"
 """Changed whenever the same texts may give other suggestions; part of the training hash and of the stored form."""
 _ONE_IN = 10
 """One text in so many is held back for good where there are many."""
@@ -36,14 +37,17 @@ class SuggestionSettings:
     """The numbers suggestions depend on.
 
     `coverage`: how often the set of labels must hold the right one. A suggestion abstains when the set has more than
-    `set_at_most` labels, or its best chance is below `chance_at_least`. Up to `cross_fit_at_most` texts every text is
-    held back once in `fold_count` rounds and the weights are then learnt from all; beyond it one text in ten is held
-    back for good. `seed` decides which.
+    `set_at_most` labels, its best chance is below `chance_at_least`, or the text has fewer than `known_at_least`
+    different known words, or fewer than `known_share_at_least` of its different words are known. Up to
+    `cross_fit_at_most` texts every text is held back once in `fold_count` rounds and the weights are then learnt from
+    all; beyond it one text in ten is held back for good. `seed` decides which.
     """
 
     coverage: float = 0.9
     set_at_most: int = 3
     chance_at_least: float = 0.5
+    known_at_least: int = 3
+    known_share_at_least: float = 0.5
     fold_count: int = 3
     cross_fit_at_most: int = 20_000
     seed: int = 1
@@ -102,7 +106,18 @@ class Suggester:
         in_set = label_sets(chances, self.limit)
         own = chances[np.arange(len(chosen)), chosen]
         unsure = (in_set.sum(axis=1) > self.settings.set_at_most) | (own < self.settings.chance_at_least)
-        return Suggestions(self.labels, chances, chosen, in_set, np.asarray(unsure))
+        return Suggestions(self.labels, chances, chosen, in_set, np.asarray(unsure | self._is_strange(words)))
+
+    def _is_strange(self, texts: Sequence[Sequence[str]]) -> BoolArray:
+        """Return which texts, given as words, say too little that was learnt from for chances to mean anything."""
+        strange = np.zeros(len(texts), dtype=np.bool_)
+        for vocabulary in self.vocabularies:
+            if vocabulary.family.of_words:
+                known, all_words = vocabulary.known_words(texts)
+                strange |= known < np.maximum(
+                    self.settings.known_at_least, self.settings.known_share_at_least * all_words
+                )
+        return strange
 
     def words_that_speak(self, text: str, label: str, count: int = 6) -> list[SpeakingWords]:
         """Return the runs of words that weigh most in the margin of `label`, for or against, weightiest first."""

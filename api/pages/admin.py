@@ -11,23 +11,26 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.identity import Given, who
+from api.identity import COMPLAINANT, Given, who
 from api.pages.forms import Faults, Form, Sent, sent
 from api.pages.place import Place, place_of
 from api.pages.site import PageRoute, to
-from api.pages.words import ROLES, Option, Pair
+from api.pages.words import ROLES, Option, Pair, counted
 from api.problems import NotFound
 from api.reads.accounts import AccountRow, ChangeRow, TokenRow, account_changes, accounts, tokens
 from api.reads.people import Staff
 from api.reads.policies import Version
 from api.reads.state import LOOKED_AT, Waiting, waiting
 from api.writes.accounts import add_account, revoke, set_active
+from models.commands import SYSTEM
 from models.refusals import AlreadyDone
 from models.terms import Role
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 ADMINISTRATORS = (Role.ADMINISTRATOR,)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+_RESERVED = frozenset({SYSTEM.name, COMPLAINANT.name})
+"""Who acts under these names is no member of staff: the process itself, and the complainant."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CHANGES = {
     "added": "added the account",
@@ -126,6 +129,8 @@ async def _add(place: Place, form: Sent) -> None:
     display_name = form.line("display_name", missing="Write the person's name.")
     if name and not _NAME.fullmatch(name):
         form.errors["name"] = "Use small letters, digits, dots and dashes, such as j.doe."
+    if name in _RESERVED:
+        form.errors["name"] = f"The record calls others {name}; choose another name."
     roles = [Role(value) for value in form.many("roles") if value in ROLES]
     if not roles:
         form.errors["roles"] = "Choose at least one role."
@@ -220,8 +225,8 @@ def _policy(version: Version, place: Place) -> tuple[Pair, ...]:
         Pair("Version in force", str(version.number)),
         Pair("In force since", place.times.day(version.effective_from)),
         Pair("Fingerprint", policy.content_hash[:12]),
-        Pair("Services, offices, teams", f"{len(policy.agency.services)}, {len(policy.agency.offices)}, "
-             f"{len(policy.agency.teams)}"),
+        Pair("Covers", f"{counted(len(policy.agency.services), 'services')}, "
+             f"{counted(len(policy.agency.offices), 'offices')}, {counted(len(policy.agency.teams), 'teams')}"),
         Pair("Codes of the taxonomy", str(len(policy.taxonomy.terms))),
     )  # fmt: skip
 

@@ -110,7 +110,7 @@ def _triage(told: Told) -> ActionAsked | None:
     office = told.sent.code("office", _codes(told.words.offices))
     if told.sent.errors or severity is None:
         return None
-    return TriageAsked(
+    asked = TriageAsked(
         action=Action.TRIAGE,
         issues=tuple(issue.model_copy(update={"number": number}) for number, issue in enumerate(issues, start=1)),
         severity=int(severity),
@@ -119,11 +119,26 @@ def _triage(told: Told) -> ActionAsked | None:
         owner=owner,
         office=office,
     )
+    if _is_triaged(told.case) and _stands(told.case, asked):
+        told.sent.errors[""] = "Nothing was changed, so there is nothing to record."
+    return asked
+
+
+def _stands(case: Case, asked: TriageAsked) -> bool:
+    """Return whether all that a triage says is decided already."""
+    issues = [(issue.service, issue.category) for issue in asked.issues]
+    return (
+        issues == [(issue.service, issue.category) for issue in case.issues]
+        and (asked.severity, asked.owner, asked.office) == (case.severity, case.owner, case.office)
+        and asked.track in {None, case.track}
+        and asked.team in {None, case.team}
+    )
 
 
 def _issue(sent: Sent, number: int, words: Words, *, is_first: bool) -> tuple[str | None, str | None]:
     service = sent.code(f"service_{number}", _codes(words.services), missing="Choose the service." if is_first else "")
-    category = sent.code(
+    # A suggestion that was taken over counts, whatever the list shows: it was clicked on, the list may be filled in.
+    category = sent.code(f"pick_category_{number}", _codes(words.categories)) or sent.code(
         f"category_{number}", _codes(words.categories), missing="Choose the kind of problem." if is_first else ""
     )
     if not is_first and bool(service) != bool(category):
@@ -158,17 +173,21 @@ def _answer(told: Told) -> ActionAsked | None:
 
 def _answered(told: Told) -> tuple[str, tuple[IssueAnswer, ...]]:
     text = _text(told.sent, "Write the answer.")
-    numbers = [issue.number for issue in told.case.issues]
-    found = [answer_of(told.sent, number, f"_{number}", told.words) for number in numbers]
+    found = [answer_of(told.sent, issue.number, told.words, told.case) for issue in told.case.issues]
     return text, tuple(answer for answer in found if answer is not None)
 
 
-def answer_of(sent: Sent, number: int, suffix: str, words: Words) -> IssueAnswer | None:
-    """Return what was found for one issue; faults are gathered in `sent`."""
-    finding = sent.code(f"finding{suffix}", _codes(words.findings), missing="Say what we found.")
-    remedy = sent.code(f"remedy{suffix}", _codes(words.remedies), missing="Choose a remedy, or none.")
+def answer_of(sent: Sent, number: int, words: Words, case: Case | None = None) -> IssueAnswer | None:
+    """Return what was found for one issue of a case, or for its only one; faults are gathered in `sent`."""
+    suffix = f"_{number}" if case else ""
+
+    def of(sentence: str) -> str:
+        return _of_issue(number, case, sentence)
+
+    finding = sent.code(f"finding{suffix}", _codes(words.findings), missing=of("Say what we found."))
+    remedy = sent.code(f"remedy{suffix}", _codes(words.remedies), missing=of("Choose a remedy, or none."))
     cents = sent.cents(f"amount{suffix}")
-    authority = sent.line(f"authority{suffix}", missing="Name the rule that allows the money." if cents else "")
+    authority = sent.line(f"authority{suffix}", missing=of("Name the rule that allows the money.") if cents else "")
     if finding is None or remedy is None or (cents and not authority):
         return None
     return IssueAnswer.model_validate(
@@ -181,28 +200,41 @@ def answer_of(sent: Sent, number: int, suffix: str, words: Words) -> IssueAnswer
     )
 
 
+def _of_issue(number: int, case: Case | None, sentence: str) -> str:
+    """Return a sentence that names its issue, where the case has several: the summary of errors stands apart."""
+    if case is None or not case.issues[1:]:
+        return sentence
+    return f"Issue {number}: {sentence[:1].lower()}{sentence[1:]}"
+
+
 def _tag(told: Told) -> ActionAsked | None:
-    tags = [(issue.number, cause_of(told.sent, f"_{issue.number}", told.words)) for issue in told.case.issues]
+    tags = [(issue.number, cause_of(told.sent, issue.number, told.words, told.case)) for issue in told.case.issues]
     issues = tuple(IssueTag(number=number, cause=cause) for number, cause in tags if cause is not None)
     return TagRootCauseAsked(action=Action.TAG_ROOT_CAUSE, issues=issues) if not told.sent.errors else None
 
 
 def cause_of(
-    sent: Sent, suffix: str, words: Words, *, severity: int | None = None
+    sent: Sent, number: int, words: Words, case: Case | None = None, *, severity: int | None = None
 ) -> ProcessFailure | NoFailure | None:
-    """Return the root cause of one issue; a failure needs its why, how grave, harm and scope."""
-    code = sent.code(f"cause{suffix}", _codes(words.causes), missing="Say what was behind it, or why no failure was.")
+    """Return the root cause of one issue of a case, or of its only one; a failure needs its why, harm and scope.
+
+    How grave it was is asked for unless `severity` says it.
+    """
+    suffix = f"_{number}" if case else ""
+
+    def chosen(name: str, options: tuple[Option, ...], missing: str) -> str | None:
+        return sent.code(f"{name}{suffix}", _codes(options), missing=_of_issue(number, case, missing))
+
+    code = chosen("cause", words.causes, "Say what was behind it, or why no failure was.")
     if code is None:
         return None
     if words.policy.taxonomy.by_code[code].kind is Kind.NON_FAILURE:
         return NoFailure(reason=code)
-    because = sent.code(f"contributing{suffix}", _codes(words.contributing), missing="Say why it happened.")
-    harm = sent.code(f"harm{suffix}", _codes(words.harms), missing="Say what harm it did.")
-    scope = sent.code(f"scope{suffix}", _codes(words.scopes), missing="Say how many it touches.")
+    because = chosen("contributing", words.contributing, "Say why it happened.")
+    harm = chosen("harm", words.harms, "Say what harm it did.")
+    scope = chosen("scope", words.scopes, "Say how many it touches.")
     if severity is None:
-        grave = sent.code(
-            f"failure_severity{suffix}", _codes(words.failure_severities), missing="Say how grave it was."
-        )
+        grave = chosen("failure_severity", words.failure_severities, "Say how grave it was.")
         severity = int(grave) if grave else None
     if because is None or harm is None or scope is None or severity is None:
         return None

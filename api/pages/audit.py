@@ -27,6 +27,7 @@ COMPLAINANT = "complainant"
 _LOOKED = {
     "case": "opened the case",
     "events": "read its story",
+    "fix": "looked at fixes",
     "list": "listed cases",
     "search": "searched",
     "signal": "looked at signals",

@@ -20,10 +20,12 @@ from api.pages.lists import FILTER_NAMES, FROM_WORK, address_with, filter_of, kn
 from api.pages.place import Place, place_of
 from api.pages.rounds import sent_back
 from api.pages.site import READERS, WORKERS, PageRoute, to
+from api.pages.text_view import texts_view
 from api.pages.words import ACTIONS, BUTTONS
 from api.problems import NotFound, Unprocessable
 from api.reads.cases import Dossier, cases, dossier
 from api.reads.people import Staff
+from api.reads.text import texts_of_case
 from api.services import Services
 from api.shapes_actions import ActionAsked, AssignAsked
 from api.views import offered, refused
@@ -83,13 +85,14 @@ async def case_page(
     return await _page(request, services, person, opened)
 
 
-async def opened_case(services: Services, person: Staff, case_id: UUID) -> Dossier:
-    """Return a case with all that belongs to it, and note who opened it; raises NotFound."""
+async def opened_case(services: Services, person: Staff, case_id: UUID, *, is_shown: bool = True) -> Dossier:
+    """Return a case with all that belongs to it, and note who looked where it is shown; raises NotFound."""
     async with services.database.of(person.agency) as connection:
         found = await dossier(connection, case_id)
         if found is None:
             raise NotFound("There is no such complaint.")
-        await note_read(connection, person.agency, person.actor, Looked.CASE, case_id=case_id)
+        if is_shown:
+            await note_read(connection, person.agency, person.actor, Looked.CASE, case_id=case_id)
     return found
 
 
@@ -105,6 +108,8 @@ async def _page(
     case = opened.case
     place = await place_of(services, person, case)
     rules = await services.policies.rules(case, place.now)
+    async with services.database.of(person.agency) as connection:
+        told = await texts_of_case(connection, case.id)
     return place.page(
         request,
         "work" if request.query_params.get("from") == FROM_WORK else "queue",
@@ -114,8 +119,10 @@ async def _page(
         offered=offers(opened, place, rules, again),
         refused=refusals(case, place, rules),
         around=await _around(request.query_params, case, place),
+        listed_as=_listed_as(request.query_params),
         form=again[1] if again else Form(),
         take=Form(),
+        texts=texts_view(told, case, place.words, place.times),
     )
 
 
@@ -162,17 +169,15 @@ def refusals(case: Case, place: Place, rules: Rules) -> list[NotNow]:
 
 
 async def _around(asked: Mapping[str, str], case: Case, place: Place) -> Around:
-    told = known({name: asked.get(name, "") for name in FILTER_NAMES})
-    listed_as = address_with(told)
+    listed_as = _listed_as(asked)
     if not listed_as:
         return Around()
+    told = known({name: asked.get(name, "") for name in FILTER_NAMES})
     wanted = filter_of(told, place.person.name)
     async with place.services.database.of(place.person.agency) as connection:
         rows = (await cases(connection, wanted, cursor=None, limit=LIST_LOOKED_THROUGH, now=place.now)).rows
     ids = [row.case_id for row in rows]
-    back = f"/queue?{listed_as}"
-    if asked.get("from") == FROM_WORK:
-        back, listed_as = "/work", f"{listed_as}&from={FROM_WORK}"
+    back = "/work" if asked.get("from") == FROM_WORK else f"/queue?{listed_as}"
     if case.id not in ids:
         return Around("Back to the list", back)
     here = ids.index(case.id)
@@ -197,7 +202,7 @@ async def take(
         place = await place_of(services, person, opened.case)
         again = Form(errors={"": place.words.sentence(reason)}, prefix=f"{Action.ASSIGN.value}-")
         return await _page(request, services, person, opened, again=(Action.ASSIGN, again), status=HTTPStatus.CONFLICT)
-    return to(f"/cases/{case_id}?done=taken")
+    return to(_again(request, case_id, "taken"))
 
 
 @router.post("/cases/{case_id}/actions/{action}")
@@ -208,7 +213,7 @@ async def act_on_case(
     if action not in PAGE_ACTIONS:
         raise NotFound("There is no such action.")
     form = await sent(request)
-    opened = await opened_case(services, person, case_id)
+    opened = await opened_case(services, person, case_id, is_shown=False)
     place = await place_of(services, person, opened.case)
     prefix = f"{action.value}-"
     try:
@@ -218,15 +223,28 @@ async def act_on_case(
         await _ask(services, person, case_id, asked, form.key, form.number("sequence"))
     except (Faults, Unprocessable) as wrong:
         errors = wrong.errors if isinstance(wrong, Faults) else errors_of(wrong)
-        again = _numbered(form.again(errors, prefix=prefix), opened.case)
+        shown = await opened_case(services, person, case_id)
+        again = _numbered(form.again(errors, prefix=prefix), shown.case)
         return await _page(
-            request, services, person, opened, again=(action, again), status=HTTPStatus.UNPROCESSABLE_ENTITY
+            request, services, person, shown, again=(action, again), status=HTTPStatus.UNPROCESSABLE_ENTITY
         )
     except Refused as reason:
         now_there = await opened_case(services, person, case_id)
         again = _numbered(form.again({"": place.words.sentence(reason)}, prefix=prefix), now_there.case)
         return await _page(request, services, person, now_there, again=(action, again), status=HTTPStatus.CONFLICT)
-    return to(f"/cases/{case_id}?done=acted")
+    return to(_again(request, case_id, "acted"))
+
+
+def _again(request: Request, case_id: UUID, done: str) -> str:
+    """Return the case's address with what came of the form, in the same list as before."""
+    listed_as = _listed_as(request.query_params)
+    return f"/cases/{case_id}?" + (f"{listed_as}&" if listed_as else "") + f"done={done}"
+
+
+def _listed_as(asked: Mapping[str, str]) -> str:
+    """Return the list a case was opened from, as it stands in an address; nothing where it was opened by itself."""
+    listed_as = address_with(known({name: asked.get(name, "") for name in FILTER_NAMES}))
+    return f"{listed_as}&from={FROM_WORK}" if listed_as and asked.get("from") == FROM_WORK else listed_as
 
 
 async def _ask(

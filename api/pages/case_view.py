@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from api.pages.rounds import Round, earlier_rounds, proposed_before, round_label
-from api.pages.words import CLOCKS, DONE, FINDINGS, Due, Pair, Times, Words, counted, money, state_words
+from api.pages.words import CLOCKS, DONE, FINDINGS, Due, Pair, Times, Words, counted, state_words
 from api.reads.cases import Dossier, Letter
 from api.reads.people import Staff
 from models import lifecycle
@@ -28,8 +28,9 @@ from models.commands import (
 )
 from models.events import Event
 from models.messages import Amount, ContentRef
-from models.refusals import Refused, SamePerson
+from models.refusals import Refused
 from models.terms import Action, Remedy, Role, Stage, State
+from models.wording import money
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,8 @@ class CaseView:
     severity: str
     attention: bool
     round_label: str
+    answered_by: tuple[str, ...]
+    """The accounts of all who answered it, in every round: none of them may review it."""
     sequence: int
     can_take: bool
     why_not_take: str
@@ -151,9 +154,10 @@ def case_view(dossier: Dossier, rules: Rules, words: Words, times: Times, person
         severity=words.severity(case.severity),
         attention=bool(case.attention) and not case.state.is_final,
         round_label=round_label(case.review_round) if case.review_round else "",
+        answered_by=case.answered_by,
         sequence=case.sequence,
         can_take=why_not_take is None and case.owner != person.name,
-        why_not_take=words.sentence(why_not_take) if isinstance(why_not_take, SamePerson) else "",
+        why_not_take=words.sentence(why_not_take) if why_not_take and _is_barred(dossier, person) else "",
         may_approve=lifecycle.why_not(case, Action.APPROVE, person.actor) is None,
         stages=_stages(case),
         narrative=dossier.text(case.receipt.narrative),
@@ -176,6 +180,14 @@ def _why_not_take(case: Case, person: Staff, now: datetime) -> Refused | None:
     except Refused as reason:
         return reason
     return None
+
+
+def _is_barred(dossier: Dossier, person: Staff) -> bool:
+    """Return whether the round that runs is for somebody else, because this person answered in an earlier one."""
+    case = dossier.case
+    if case.state.is_final or case.answered_at is not None:
+        return False
+    return any(person.name in each.answered_by for each in earlier_rounds(dossier))
 
 
 def _due(case: Case, rules: Rules, times: Times, now: datetime) -> Due:
@@ -308,7 +320,6 @@ def _step(event: Event, dossier: Dossier, words: Words, times: Times) -> Step:
     if command.action is Action.ESCALATE:
         by = "missed"
     ref: ContentRef | None = getattr(command, "text", None)
-    letter = next((letter for letter in dossier.letters if letter.sequence == event.sequence), None)
     return Step(
         at=times.moment(event.at),
         who={"system": "Putright", "complainant": "The complainant", "missed": "Putright"}.get(
@@ -318,7 +329,7 @@ def _step(event: Event, dossier: Dossier, words: Words, times: Times) -> Step:
         words=_said(event, words, times),
         found=_found(event, dossier, words),
         text=dossier.text(ref),
-        letter=_letter(letter, times) if letter else "",
+        letter="; ".join(_letter(each, times) for each in dossier.letters if each.sequence == event.sequence),
     )
 
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws one chart: its kind and its weeks come in as JSON, an SVG goes out.
+"""Draws charts: on each line its kind and its weeks come in as JSON, on each line an SVG goes out as a JSON text.
 
-A program of its own, for the drawing engine is heavy.
-
-It is started by its path and imports nothing of ours, so that a chart costs the API neither memory nor start-up time.
+A program of its own, for the drawing engine is heavy: it is started once, stays as long as somebody may ask, and ends
+when its input does. It is started by its path and imports nothing of ours, so that charts cost the API no start-up.
 """
 
 from __future__ import annotations
@@ -90,6 +89,19 @@ def _as_svg(layers: list[Any], description: str) -> str:
 
 KINDS: dict[str, Callable[..., str]] = {"weekly": drawn, "course": course_drawn}
 
+
+def drawn_as_told(line: str) -> str | None:
+    """Return the SVG that a line asks for; None where it cannot be drawn, with the reason on standard error."""
+    try:
+        told = json.loads(line)
+        return KINDS[told.pop("kind")](**told)
+    except Exception as problem:  # noqa: BLE001 - whatever was wrong with one chart, the next can be drawn
+        sys.stderr.write(f"{type(problem).__name__}: {problem}\n")
+        sys.stderr.flush()
+        return None
+
+
 if __name__ == "__main__":
-    told = json.load(sys.stdin)
-    sys.stdout.write(KINDS[told.pop("kind")](**told))
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(drawn_as_told(line)) + "\n")
+        sys.stdout.flush()

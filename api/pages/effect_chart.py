@@ -11,10 +11,10 @@ import numpy as np
 
 from analytics.effect import EffectSettings, judge
 from analytics.effect_checks import Study, compare
-from api.cells import by_kind, weekly, without
 from api.pages.charts import CourseWeek
 from api.planning import counted_since
 from models.aggregates import Cell, monday_of
+from models.fixes.cells import by_kind, weekly, without
 from models.fixes.commands import Plan
 from models.fixes.fix import Fix
 from models.fixes.watching import DAYS_PER_WEEK, first_changed_week

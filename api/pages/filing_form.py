@@ -23,7 +23,7 @@ def filed_of(sent: Sent, policy: Policy, *, agency: str, channel: str, event_id:
     services = {service.id for service in policy.agency.services}
     categories = {term.code for term in policy.taxonomy.of(Kind.INTAKE)}
     offices = {office.id for office in policy.agency.offices}
-    narrative = sent.text("narrative", missing="Tell us what went wrong.")
+    narrative = sent.text("narrative", missing=sent.say("Tell us what went wrong."))
     wanted = sent.text("wanted") or None
     codes = {
         "service": sent.code("service", services),
@@ -45,9 +45,9 @@ def _contact(sent: Sent) -> ContactGiven | None:
         try:
             email = _EMAIL.validate_python(email)
         except ValidationError:
-            sent.errors["email"] = "Write the e-mail address like name@example.org."
+            sent.errors["email"] = sent.say("Write the e-mail address like name@example.org.")
     if len(post) > POST_LIMIT:
-        sent.errors["post"] = f"This address is longer than {POST_LIMIT:,} characters."
+        sent.errors["post"] = sent.say("This address is longer than %(limit)s characters.", limit=f"{POST_LIMIT:,}")
     if sent.errors or not (name or phone or email or post):
         return None
     return ContactGiven(name=name or None, phone=phone or None, email=email or None, post=post or None)

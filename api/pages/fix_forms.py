@@ -14,7 +14,6 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from api.cells import Kinds
 from api.middleware import BODY_LIMIT_BYTES
 from api.pages.forms import Faults, Form, Sent
 from api.pages.words import Option, Words
@@ -22,6 +21,7 @@ from api.planning import Candidate, candidates, countable, look_on
 from api.problems import faults_of
 from api.shapes import FieldFault
 from api.shapes_fixes import FIX_TEXT_LIMIT, MOST_PEOPLE, FixActionAsked
+from models.fixes.cells import Kinds
 from models.fixes.commands import CellRef
 from models.fixes.fix import Fix
 from models.fixes.terms import CauseCategory, EvidenceSource, FixAction, Help, MeasureKind, Occasion, Strength

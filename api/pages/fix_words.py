@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from api.pages.languages import Tongue
 from api.shapes_fixes import FixView
 from models.fixes.fix import Fix
 from models.fixes.terms import FixAction, FixState, Occasion, Verdict
@@ -93,25 +94,27 @@ def verdict_words(fix: Fix) -> str:
     return VERDICTS[fix.verdict]
 
 
-def outcome_of(fix: Fix) -> str:
+def outcome_of(fix: Fix, tongue: Tongue) -> str:
     """Return what came of a fix, as the public reads it."""
     match fix.state:
         case FixState.EFFECTIVE | FixState.CLOSED:
-            return f"It works: {fewer(fix)}." if fewer(fix) else "It works."
+            return _works(fix, tongue)
         case FixState.MONITORED:
-            return "The change is in place. We look every week at whether it works."
+            return tongue.say("The change is in place. We look every week at whether it works.")
         case FixState.ABANDONED:
-            return "We gave this up."
+            return tongue.say("We gave this up.")
+        case _ if fix.rounds:
+            return tongue.say("Our first change did not work, so we are looking for another one.")
         case _:
-            again = "Our first change did not work, so we are looking for another one." if fix.rounds else ""
-            return again or "We are working on it."
+            return tongue.say("We are working on it.")
 
 
-def fewer(fix: Fix) -> str:
-    """Return by how much complaints fell, in words; nothing where it is not known that they did."""
+def _works(fix: Fix, tongue: Tongue) -> str:
+    """Return that a fix works, and by how much complaints fell where that is known."""
     if fix.effect is None or fix.effect.rate_ratio >= 1:
-        return ""
-    return f"there are {round(100 * (1 - fix.effect.rate_ratio))} percent fewer such complaints"
+        return tongue.say("It works.")
+    percent = round(100 * (1 - fix.effect.rate_ratio))
+    return tongue.say("It works: there are %(percent)s percent fewer such complaints.", percent=percent)
 
 
 def draft_of(fix: FixView, occasion: Occasion) -> str:

@@ -12,6 +12,8 @@ from uuid import uuid4
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
+from api.pages.languages import ENGLISH, Tongue
+
 TEXT_LIMIT = 50_000
 LINE_LIMIT = 200
 
@@ -58,8 +60,10 @@ class Faults(Exception):
 class Sent:
     """A form as it was sent; asks for fields and gathers what is wrong with them."""
 
-    def __init__(self, values: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, values: Mapping[str, tuple[str, ...]], tongue: Tongue = ENGLISH) -> None:
         self._values = values
+        self.say = tongue.say
+        """Says a sentence in the language of whoever filled the form in."""
         self.errors: dict[str, str] = {}
 
     @property
@@ -90,16 +94,16 @@ class Sent:
         if not typed and missing:
             self.errors[name] = missing
         elif "\x00" in typed:
-            self.errors[name] = "This text holds a sign that cannot be stored."
+            self.errors[name] = self.say("This text holds a sign that cannot be stored.")
         elif len(typed) > limit:
-            self.errors[name] = f"This text is longer than {limit:,} characters."
+            self.errors[name] = self.say("This text is longer than %(limit)s characters.", limit=f"{limit:,}")
         return typed
 
     def line(self, name: str, *, missing: str = "") -> str:
         """Return a text of one line."""
         typed = " ".join(self.text(name, missing=missing).split())
         if len(typed) > LINE_LIMIT:
-            self.errors[name] = f"This is longer than {LINE_LIMIT} characters."
+            self.errors[name] = self.say("This is longer than %(limit)s characters.", limit=LINE_LIMIT)
         return typed
 
     def code(self, name: str, allowed: set[str] | frozenset[str], *, missing: str = "") -> str | None:
@@ -110,7 +114,7 @@ class Sent:
                 self.errors[name] = missing
             return None
         if typed not in allowed:
-            self.errors[name] = "Choose one of those offered."
+            self.errors[name] = self.say("Choose one of those offered.")
             return None
         return typed
 
@@ -166,10 +170,10 @@ def check_day_to_come(on: date | None, today: date, *, field: str = "follow_up_o
         raise Faults({field: "This day is over; name today or a day to come."})
 
 
-async def sent(request: Request) -> Sent:
-    """Return the form that a request carries."""
+async def sent(request: Request, tongue: Tongue = ENGLISH) -> Sent:
+    """Return the form that a request carries; what is wrong with it is said in that language."""
     form = await request.form(max_files=0, max_fields=400)
-    return Sent({name: tuple(str(value) for value in form.getlist(name)) for name in form})
+    return Sent({name: tuple(str(value) for value in form.getlist(name)) for name in form}, tongue)
 
 
 async def sent_with_file(request: Request) -> Sent:

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every page shares: the frame, the menu, messages, and problems told as pages.
 
-All words of a page stand in its template; those for complainants go through gettext, so that a catalogue for another
-language is all it takes. Staff read the agency's first language.
+All words of a page stand in its template; those for complainants are said in their language (api/pages/languages.py).
+Staff read English.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from api.actions import Busy
 from api.identity import services_of
 from api.pages.assets import address_of
+from api.pages.languages import ENGLISH, Tongue, read_in, spoken, tongue_of
 from api.pages.words import ROLES, Option
 from api.problems import NotFound, NotSignedIn, Problem, problem_of
 from api.reads.database import RecordAway
@@ -41,6 +43,7 @@ DESK = (*WORKERS, Role.LIAISON)
 DECIDERS = (Role.SUPERVISOR,)
 ANALYSTS = (Role.SUPERVISOR, Role.ANALYST)
 LEADERS = (Role.SUPERVISOR, Role.LIAISON)
+CODERS = (Role.CASEWORKER, *ANALYSTS)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _EXPECTED = (Problem, Refused, Busy, RecordAway, BadCursor, UnknownAgency)
 _HEADINGS = {
@@ -50,6 +53,16 @@ _HEADINGS = {
     HTTPStatus.SERVICE_UNAVAILABLE: "We cannot do this right now",
     HTTPStatus.CONFLICT: "This cannot be done",
 }
+_OTHER_HEADING = "This did not work"
+_FOR_THE_PUBLIC = {
+    HTTPStatus.NOT_FOUND: NOTHING_HERE,
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many have asked in a short time. Please wait a minute, and try again.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Please try again in a moment. What you sent twice counts once.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "What you sent is too long. Please shorten it, and send it again.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side, and it is noted. Please try again later.",
+}
+"""What a problem is to a reader of another language; its own sentence, which says more, is in English."""
+_NOT_UNDERSTOOD = "We could not understand what was sent. Please go back, and try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,7 @@ MENU = (
     MenuLink("queue", "Queue", "/queue", READERS),
     MenuLink("desk", "Desk", "/desk", DESK),
     MenuLink("signals", "Signals", "/signals", ANALYSTS),
+    MenuLink("coding", "Coding", "/coding", CODERS),
     MenuLink("fixes", "Fixes", "/fixes", (*ANALYSTS, Role.LIAISON)),
     MenuLink("workload", "Workload", "/workload", LEADERS),
 )
@@ -90,6 +104,7 @@ DONE = {
     "solved": "Solved on the spot, and closed.",
     "follow-up": "The follow-up is set.",
     "decided": "Your decision is recorded.",
+    "attached": "It stands beside the signal now.",
     "fix-opened": "The fix is open. What comes next stands first.",
     "signed-out": "You are signed out.",
     "account-added": "The account is added.",
@@ -100,7 +115,9 @@ DONE = {
 """The messages a redirect may ask for by ?done=…; nothing personal ever stands in an address."""
 
 
-def _environment() -> Environment:
+@cache
+def _environment(language: str) -> Environment:
+    """Return the templates in one language; a template is translated as it is read, so each has its own."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -109,26 +126,28 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # given by the i18n extension
+    environment.install_gettext_translations(tongue_of(language), newstyle=True)  # type: ignore[attr-defined]  # given by the i18n extension
     environment.globals["static"] = address_of
     return environment
 
 
-_TEMPLATES = _environment()
-
-
 def page(
-    request: Request, template: str, context: Mapping[str, object], *, status: int = HTTPStatus.OK
+    request: Request,
+    template: str,
+    context: Mapping[str, object],
+    *,
+    status: int = HTTPStatus.OK,
+    tongue: Tongue = ENGLISH,
 ) -> HTMLResponse:
     """Return a page; nobody but the asker's own browser may keep it."""
     done = DONE.get(request.query_params.get("done", ""))
     shared = {
-        "language": "en",
+        "language": tongue.code,
         "site_name": SITE_NAME,
         "signs_anyone_in": services_of(request).settings.signs_anyone_in,
-        "flash": Flash(done) if done else None,
+        "flash": Flash(tongue.say(done)) if done else None,
     }
-    text = _TEMPLATES.get_template(template).render({**shared, **context})
+    text = _environment(tongue.code).get_template(template).render({**shared, **context})
     return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
 
 
@@ -208,16 +227,29 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     """Return what a person sees of a problem; with the menu, where it is known who they are."""
     if isinstance(problem, NotSignedIn):
         return to(f"/sign-in?next={quote(request.url.path, safe='/')}" if request.method == "GET" else "/sign-in")
-    heading = _HEADINGS.get(HTTPStatus(problem.status), "This did not work")
     person: Staff | None = getattr(request.state, "person", None)
+    tongue = ENGLISH if person else _tongue_of(request)
+    heading = tongue.say(_HEADINGS.get(HTTPStatus(problem.status), _OTHER_HEADING))
     start = first_page_of(person.role) if person else "/"
-    told: dict[str, object] = {"heading": heading, "sentence": problem.detail, "back": _back(request, start)}
-    told["frame"] = "base.html"
+    told: dict[str, object] = {"heading": heading, "sentence": _sentence(problem, tongue), "frame": "base.html"}
+    told["back"] = _back(request, start)
     if person is not None and (agency := await _agency_name(request, person)) is not None:
         told |= {**_staff_frame(person, agency, ""), "frame": "staff/frame.html"}
-    response = page(request, "problem.html", told, status=problem.status)
+    response = page(request, "problem.html", told, status=problem.status, tongue=tongue)
     response.headers.update(problem.headers)
     return response
+
+
+def _tongue_of(request: Request) -> Tongue:
+    """Return the language of the public's page that was asked for; elsewhere what the browser reads, if we have it."""
+    known: Tongue | None = getattr(request.state, "tongue", None)
+    return known or tongue_of(read_in(request, spoken()))
+
+
+def _sentence(problem: Problem, tongue: Tongue) -> str:
+    if tongue is ENGLISH:
+        return problem.detail
+    return tongue.say(_FOR_THE_PUBLIC.get(HTTPStatus(problem.status), _NOT_UNDERSTOOD))
 
 
 async def _agency_name(request: Request, person: Staff) -> str | None:

@@ -22,7 +22,6 @@ from api.pages.case_view import case_view
 from api.pages.forms import Faults, Form, Sent, check_day_to_come, sent
 from api.pages.place import Place, place_of
 from api.pages.site import WORKERS, PageRoute, to
-from api.pages.words import money
 from api.problems import NotFound, Unprocessable
 from api.reads.cases import Dossier
 from api.reads.days import Day, day_by_id
@@ -41,6 +40,7 @@ from models.commands import IssueAnswer, IssueTag, NoFailure, ProcessFailure
 from models.messages import sha256
 from models.refusals import Refused
 from models.terms import Action, Scope, Track
+from models.wording import money
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -126,8 +126,8 @@ def _steps(form: Sent, place: Place) -> tuple[ActionAsked, ...]:
     category = form.code("category", {o.value for o in words.categories}, missing="Choose the kind of problem.")
     severity = form.code("severity", {o.value for o in words.spot_severities}, missing="Say how grave it is.")
     text = form.text("text", missing="Write the answer.")
-    answer = answer_of(form, 1, "", words)
-    cause = cause_of(form, "", words, severity=int(severity or 1))
+    answer = answer_of(form, 1, words)
+    cause = cause_of(form, 1, words, severity=int(severity or 1))
     form.check()
     assert service is not None
     assert category is not None

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from api.pages.languages import NAMES
 from api.reads.people import Colleague
 from models.aggregates import NOT_STATED
 from models.policy import Policy
 from models.refusals import Refused
 from models.taxonomy import Kind, Taxonomy, Term
-from models.terms import Action, ClockName, Finding, Role, State, Track
-from models.wording import ACTION_NAMES
+from models.terms import ANSWERED_AS, Action, ClockName, Finding, Role, State, Track
+from models.wording import ACTION_NAMES, day_in_words, money
 
 SOON = timedelta(days=3)
 NOON = 12
@@ -61,6 +62,7 @@ class Times:
     """Moments as the agency's clock shows them."""
 
     zone: ZoneInfo
+    language: str = "en"
 
     def on(self, at: datetime) -> date:
         """Return the agency's date at a moment."""
@@ -71,7 +73,7 @@ class Times:
         if when is None:
             return ""
         on = self.on(when) if isinstance(when, datetime) else when
-        return f"{on:%B} {on.day}, {on.year}"
+        return day_in_words(on, self.language)
 
     def weekday(self, when: datetime | date) -> str:
         """Return a day with its weekday, as in Monday, March 9, 2026."""
@@ -83,6 +85,8 @@ class Times:
         if at is None:
             return ""
         local = at.astimezone(self.zone)
+        if self.language != "en":
+            return f"{self.day(local.date())}, {local:%H:%M}"
         half = "am" if local.hour < NOON else "pm"
         return f"{self.day(local.date())}, {local.hour % NOON or NOON}:{local:%M} {half}"
 
@@ -101,14 +105,9 @@ class Times:
         return Due(f"{waiting}due {self.day(on)}", "soon" if due_at - now <= SOON else "none")
 
 
-def times_of(zone: str) -> Times:
-    """Return the times of a zone of the IANA list."""
-    return Times(ZoneInfo(zone))
-
-
-def money(cents: int) -> str:
-    """Return a sum in dollars."""
-    return f"${cents / 100:,.2f}"
+def times_of(zone: str, language: str = "en") -> Times:
+    """Return the times of a zone of the IANA list, in the words of a language."""
+    return Times(ZoneInfo(zone), language)
 
 
 def money_typed(cents: int) -> str:
@@ -216,7 +215,7 @@ class Words:
         self.offices = tuple(Option(o.id, o.name) for o in agency.offices)
         self.teams = tuple(Option(t.id, t.name) for t in agency.teams)
         self.channels = tuple(Option(c.id, c.name[language]) for c in agency.channels)
-        self.languages = tuple(Option(code, LANGUAGES.get(code, code)) for code in agency.languages)
+        self.languages = tuple(Option(code, NAMES.get(code, code)) for code in agency.languages)
         self.people = tuple(Option(p.name, p.display_name) for p in people if set(p.roles) & WORKERS)
         self.severities = tuple(Option(str(v.level), v.name, meaning=v.definition) for v in scales.levels)
         self.failure_severities = tuple(Option(str(v.level), v.name) for v in scales.levels if v.level)
@@ -229,6 +228,8 @@ class Words:
         self.spot_remedies = tuple(
             Option(r.id.value, r.name) for r in scales.remedies if r.id in scales.on_the_spot.remedies
         )
+        self.alone_up_to = money(scales.approval.remedy_cents_over)
+        """More money than this is granted only with another person's approval."""
         self.harms = tuple(Option(str(h.level), h.name, meaning=h.definition) for h in scales.harms)
         self.scopes = tuple(Option(s.id.value, s.name, meaning=s.definition) for s in scales.scopes)
         self.contributing = tuple(
@@ -316,9 +317,7 @@ def _labels(options: Iterable[Option]) -> dict[str, str]:
     return {option.value: option.label for option in options}
 
 
-ANSWERED_AS = (Finding.UPHELD, Finding.PARTLY_UPHELD, Finding.NOT_UPHELD, Finding.NOT_DETERMINED)
 WORKERS = frozenset({Role.INTAKE, Role.CASEWORKER, Role.SUPERVISOR})
-LANGUAGES: Mapping[str, str] = {"en": "English", "es": "Español"}
 
 
 def _length(policy: Policy, track: Track) -> str:

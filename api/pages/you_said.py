@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.identity import Given, open_to_all
 from api.pages.fix_words import outcome_of
-from api.pages.public import front_of
+from api.pages.front import front_of
+from api.pages.languages import ENGLISH
 from api.pages.site import PageRoute
 from api.pages.words import Times
 from api.reads.fixes import ApprovedWords, approved_words
@@ -43,14 +44,18 @@ async def you_said(
     request: Request, slug: str, services: Given, _: Annotated[object, Depends(open_to_all)]
 ) -> Response:
     """Show what people said and what was done about it, in the words that were approved."""
-    front = await front_of(services, slug)
+    front = await front_of(request, services, slug)
     async with services.database.of(front.slug) as connection:
         approved = await approved_words(connection, limit=WORDS_SHOWN)
     by_fix: dict[object, list[ApprovedWords]] = {}
     for each in approved:
         by_fix.setdefault(each.fix.id, []).append(each)
-    matters = [Matter(outcome_of(told[0].fix), [_said(each, front.times) for each in told]) for told in by_fix.values()]
-    return front.page(request, "you-said", "public/you_said.html", matters=matters)
+    matters = [
+        Matter(outcome_of(told[0].fix, front.tongue), [_said(each, front.times) for each in told])
+        for told in by_fix.values()
+    ]
+    # They were approved in the language of staff; whoever hears the page read is told that it changes.
+    return front.page(request, "you-said", "public/you_said.html", matters=matters, words_in=ENGLISH.code)
 
 
 def _said(each: ApprovedWords, times: Times) -> Said:

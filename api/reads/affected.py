@@ -7,15 +7,16 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.fixes.affected import AffectedPerson, asked_cells
+from models.fixes.cells import families_of
 from models.fixes.commands import CellRef
+from models.policy import Policy
 from models.tables.affected import affected_list, affected_person
-from models.taxonomy import Kind, Taxonomy
 
 EXCEPTIONS_SHOWN = 200
 _COMPLAINANTS = text("SELECT * FROM complainants_in(CAST(:cells AS jsonb), :since, :until)")
@@ -50,13 +51,20 @@ class AffectedException:
 
 
 async def complainants(
-    connection: AsyncConnection, cells: Iterable[CellRef], taxonomy: Taxonomy, *, since: date, until: date
-) -> list[dict[str, Any]]:
+    connection: AsyncConnection, cells: Iterable[CellRef], policy: Policy, *, since: date, until: date
+) -> list[AffectedPerson]:
     """Return everybody who complained of what the cells count in these days and can be written to, each once."""
-    told = json.dumps([_asked(cell, taxonomy) for cell in cells])
+    told = json.dumps(asked_cells(cells, families_of(policy)))
     rows = await connection.execute(_COMPLAINANTS, {"cells": told, "since": since, "until": until})
+    language = policy.agency.languages[0]
     return [
-        {"case_id": str(row.o_case_id), "contact": row.o_contact, "language": row.o_language or "en"} for row in rows
+        AffectedPerson(
+            case_id=row.o_case_id,
+            name=row.o_contact.get("name") or "",
+            email=row.o_contact["email"],
+            language=row.o_language or language,
+        )
+        for row in rows
     ]
 
 
@@ -87,28 +95,3 @@ async def exceptions_of(connection: AsyncConnection, lists: Iterable[UUID]) -> t
         )
         for row in await connection.execute(query)
     )
-
-
-def _asked(cell: CellRef, taxonomy: Taxonomy) -> dict[str, Any]:
-    codes, other_than = codes_of(cell, taxonomy)
-    return {
-        "measure": cell.measure,
-        "codes": codes,
-        "other_than": other_than,
-        "service": cell.service,
-        "office": cell.office,
-    }
-
-
-def codes_of(cell: CellRef, taxonomy: Taxonomy) -> tuple[list[str] | None, list[str] | None]:
-    """Return the codes a count is of (None: any), and those it is not of.
-
-    One without a code is of a whole family: of failures, those that no policy knows, or all complaints.
-    """
-    if cell.code is not None:
-        return [cell.code], None
-    if cell.measure == "intake" or cell.family is None:
-        return None, None
-    failures = taxonomy.of(Kind.FAILURE)
-    members = [term.code for term in failures if term.family == cell.family]
-    return (members, None) if members else (None, [term.code for term in failures])

@@ -203,7 +203,7 @@ async def events_of(connection: AsyncConnection, case_id: UUID) -> tuple[StoredE
 async def letters_of(connection: AsyncConnection, case_id: UUID) -> tuple[Letter, ...]:
     """Return the letters of a case, in order."""
     columns = (outbox.c[field.name] for field in fields(Letter))
-    query = select(*columns).where(outbox.c.case_id == case_id).order_by(outbox.c.sequence)
+    query = select(*columns).where(outbox.c.case_id == case_id).order_by(outbox.c.sequence, outbox.c.letter)
     return tuple(Letter(*row) for row in await connection.execute(query))
 
 

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import text
@@ -31,9 +32,9 @@ _ALL = text(f"""
 
 # Lateness comes with time, not with an event, so it is no delta: only what is late is read, from the queue's index.
 _LATE = text("""
-    SELECT team, count(*)::integer AS total FROM (
-        SELECT team FROM case_file WHERE is_open AND queue_at < :now ORDER BY queue_at LIMIT :limit
-    ) AS late GROUP BY team
+    SELECT team, owner, count(*)::integer AS total FROM (
+        SELECT team, owner FROM case_file WHERE is_open AND queue_at < :now ORDER BY queue_at LIMIT :limit
+    ) AS late GROUP BY team, owner
 """)
 LATE_COUNTED = 10_000
 """More late cases than this are not counted: by then the number says nothing more.
@@ -52,6 +53,7 @@ class Workload:
     by_team: dict[str, int]
     late_by_team: dict[str, int]
     by_owner: dict[str, int]
+    late_by_owner: dict[str, int] = field(default_factory=dict)
 
 
 async def totals(connection: AsyncConnection, names: Sequence[str]) -> dict[str, int]:
@@ -60,17 +62,24 @@ async def totals(connection: AsyncConnection, names: Sequence[str]) -> dict[str,
     return {row.queue: row.total for row in rows}
 
 
-async def late_by_team(connection: AsyncConnection, now: datetime) -> dict[str | None, int]:
-    """Return how many open cases of each team are past a due date, as lists show them; at most LATE_COUNTED in all."""
+async def late_cases(connection: AsyncConnection, now: datetime) -> Counter[tuple[str | None, str | None]]:
+    """Return how many open cases of each team and owner are past a due date; at most LATE_COUNTED in all."""
     rows = await connection.execute(_LATE, {"now": now, "limit": LATE_COUNTED})
-    return {row.team: row.total for row in rows}
+    return Counter({(row.team, row.owner): row.total for row in rows})
 
 
 async def workload_at(connection: AsyncConnection, now: datetime) -> Workload:
     """Return the agency's workload, with what is late at that moment: as lists show it, escalated or not."""
-    late = await late_by_team(connection, now)
-    by_team = {team: number for team, number in late.items() if team is not None}
-    return replace(await workload(connection), late=sum(late.values()), late_by_team=by_team)
+    late = await late_cases(connection, now)
+    by_team: Counter[str] = Counter()
+    by_owner: Counter[str] = Counter()
+    for (team, owner), number in late.items():
+        by_team[team or ""] += number
+        by_owner[owner or ""] += number
+    del by_team[""], by_owner[""]  # nobody's
+    return replace(
+        await workload(connection), late=sum(late.values()), late_by_team=dict(by_team), late_by_owner=dict(by_owner)
+    )
 
 
 async def workload(connection: AsyncConnection) -> Workload:

@@ -20,6 +20,7 @@ class Looked(StrEnum):
 
     CASE = "case"
     EVENTS = "events"
+    FIX = "fix"
     LIST = "list"
     SEARCH = "search"
     SIGNAL = "signal"

@@ -97,6 +97,7 @@ async def decide_signal(connection: AsyncConnection, decided: Decided) -> UUID:
         decided_at=decided.decided_at,
         command_key=decided.key,
         request_hash=decided.request_hash,
+        fix_id=None if decided.fix[0] is None else UUID(decided.fix[0]),
     )
     written = await connection.execute(statement.on_conflict_do_nothing().returning(signal_decision.c.id))
     if written.scalar_one_or_none() is None:

@@ -235,6 +235,7 @@ CREATE TABLE cell_delta (
     office      text NOT NULL,
     channel     text NOT NULL,
     week        date NOT NULL,
+    harm        smallint,
     change      smallint NOT NULL CHECK (change <> 0),
     happened_at timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -242,6 +243,7 @@ CREATE TABLE cell_delta (
 );
 CREATE INDEX cell_delta_unfolded ON cell_delta (agency, xid);
 CREATE INDEX cell_delta_of_case ON cell_delta (case_id);
+CREATE INDEX cell_delta_of_week ON cell_delta (agency, measure, week);
 CREATE TABLE cell_day (
     agency      text NOT NULL,
     measure     text NOT NULL,
@@ -293,7 +295,7 @@ CREATE TABLE audit_read (
     at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     actor   text NOT NULL,
     role    text NOT NULL,
-    what    text NOT NULL CHECK (what IN ('case', 'events', 'list', 'search', 'signal', 'track')),
+    what    text NOT NULL CHECK (what IN ('case', 'events', 'fix', 'list', 'search', 'signal', 'track')),
     case_id uuid,
     filter  jsonb
 );
@@ -370,6 +372,17 @@ CREATE TABLE problem_solving_day (
 );
 CREATE INDEX problem_solving_day_by_date ON problem_solving_day (agency, held_on DESC);
 
+-- How many people a service served at an office in a week; what is told anew stands beside what was told before.
+CREATE TABLE exposure (
+    agency      text NOT NULL,
+    service     text NOT NULL,
+    office      text NOT NULL,
+    week        date NOT NULL CHECK (extract(isodow FROM week) = 1),
+    served      integer NOT NULL CHECK (served >= 0),
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (agency, service, office, week, recorded_at)
+);
+
 -- Root causes: runs, signals, what each week added, and the decisions.
 CREATE TABLE signal_run (
     agency      text NOT NULL,
@@ -384,10 +397,13 @@ CREATE TABLE signal (
     id         uuid PRIMARY KEY,
     agency     text NOT NULL,
     measure    text NOT NULL,
+    kind       text NOT NULL DEFAULT 'surge' CHECK (kind IN ('surge', 'standing', 'creep')),
     code       text,
     family     text,
     service    text,
+    region     text,
     office     text,
+    channel    text,
     began_week date NOT NULL,
     raised_on  date NOT NULL,
     decide_by  date NOT NULL
@@ -419,8 +435,10 @@ CREATE TABLE signal_decision (
     decided_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     command_key text NOT NULL,
     request_hash bytea NOT NULL,
+    fix_id      uuid, -- the fix that deals with it already, where its cause was known
     UNIQUE (agency, command_key),
-    CHECK ((decision = 'defer') = (defer_until IS NOT NULL))
+    CHECK ((decision = 'defer') = (defer_until IS NOT NULL)),
+    CHECK (fix_id IS NULL OR decision = 'accept')
 );
 CREATE INDEX signal_decision_of ON signal_decision (signal_id, decided_at DESC);
 

@@ -23,7 +23,7 @@ DO $$
 DECLARE name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY['receipt', 'case_event', 'policy_version', 'cell_delta', 'queue_delta', 'audit_read',
-                                'signal_run', 'signal_decision', 'anchor', 'anchor_case', 'account_change'] LOOP
+                                'exposure', 'signal_run', 'signal_decision', 'anchor', 'anchor_case', 'account_change'] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()', name);
         EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON %I EXECUTE FUNCTION refuse_change()', name);
     END LOOP;

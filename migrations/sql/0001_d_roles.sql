@@ -20,7 +20,7 @@ DECLARE name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY['policy_version', 'receipt', 'content', 'case_event', 'case_file', 'case_issue', 'case_tag',
         'case_clock', 'attachment', 'outbox', 'cell_delta', 'cell_day', 'queue_delta', 'queue_total', 'fold_mark',
-        'audit_read', 'staff', 'problem_solving_day', 'signal_run', 'signal', 'signal_week', 'signal_decision', 'anchor',
+        'audit_read', 'staff', 'problem_solving_day', 'exposure', 'signal_run', 'signal', 'signal_week', 'signal_decision', 'anchor',
         'anchor_case', 'fault', 'import_progress', 'account_change'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
@@ -36,7 +36,7 @@ GRANT SELECT ON agency, policy_version, receipt, content, case_event, staff, pro
 GRANT INSERT ON receipt, content, case_event, case_key, policy_version TO putright_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON receipt_pending, case_file, case_issue, case_tag, case_clock, case_search, outbox,
     outbox_pending, cell_day, queue_total, fold_mark, fault, import_progress, attachment TO putright_worker;
-GRANT SELECT, INSERT ON cell_delta, queue_delta, signal_run, signal_decision, anchor, anchor_case TO putright_worker;
+GRANT SELECT, INSERT ON cell_delta, queue_delta, exposure, signal_run, signal_decision, anchor, anchor_case TO putright_worker;
 GRANT SELECT, INSERT, UPDATE ON signal, signal_week TO putright_worker;
 GRANT EXECUTE ON FUNCTION words_of(text[]), case_key_of(uuid), make_partitions(date, date), uuid7_floor(timestamptz),
     accept_receipt(text, uuid, text, bytea, text, timestamptz, timestamptz, bytea, bytea, uuid[], text[], text[], bytea[], bytea[]),

@@ -1,11 +1,14 @@
 DROP VIEW queue_number;
+DROP FUNCTION signal_states(date, integer, double precision);
+DROP TABLE signal_evidence;
+DROP TABLE text_new_failure, text_drift, coding_queue, text_band, text_copy, text_read, text_suggestion, text_model;
 DROP TABLE anchor_fix, fix_alert, signal_escalation, affected_pending, affected_person, affected_list;
 DROP FUNCTION list_affected(text, uuid, uuid, text, bytea, text, timestamptz, jsonb),
     complainants_in(jsonb, date, date), keep_affected_person(), keep_affected_list();
 DROP TABLE fix_signal, fix_file, fix_event, fix_text, fix_pending, fix_opening;
 DROP FUNCTION open_fix(text, uuid, text, bytea, timestamptz, bytea, uuid[], text[], text[], bytea[], bytea[]),
     put_fix_text(text, uuid, uuid, text, text, bytea, bytea);
-DROP TABLE account_change, import_progress, fault, anchor_case, anchor, signal_decision, signal_week, signal, signal_run,
+DROP TABLE account_change, import_progress, fault, anchor_case, anchor, signal_decision, signal_week, signal, signal_run, exposure,
     problem_solving_day, browser_session, token, staff_identity, staff, audit_read, fold_mark, queue_total, queue_delta,
     cell_day, cell_delta, outbox_pending, outbox, attachment, case_search, case_clock, case_tag, case_issue, case_file,
     case_event, content, case_key, receipt_pending, receipt, policy_version, agency;

@@ -44,8 +44,8 @@ $$;
 
 CREATE FUNCTION add_deltas(p_cells jsonb, p_queues jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, public, pg_temp AS $$
-    INSERT INTO cell_delta (agency, case_id, measure, code, service, office, channel, week, change, happened_at)
-    SELECT agency, case_id, measure, code, service, office, channel, week, change, happened_at
+    INSERT INTO cell_delta (agency, case_id, measure, code, service, office, channel, week, harm, change, happened_at)
+    SELECT agency, case_id, measure, code, service, office, channel, week, harm, change, happened_at
     FROM jsonb_populate_recordset(NULL::cell_delta, p_cells);
     INSERT INTO queue_delta (agency, case_id, queue, change)
     SELECT agency, case_id, queue, change FROM jsonb_populate_recordset(NULL::queue_delta, p_queues)

@@ -133,6 +133,7 @@ CREATE TABLE affected_person (
     CHECK ((amount_cents IS NULL) = (authority IS NULL))
 );
 CREATE INDEX affected_person_waiting ON affected_person (list_id, attempts, number) WHERE result IS NULL;
+CREATE INDEX affected_person_of_case ON affected_person (case_id) WHERE case_id IS NOT NULL;
 CREATE INDEX affected_person_exceptions ON affected_person (list_id, number) WHERE result = 'exception';
 CREATE UNIQUE INDEX affected_person_once ON affected_person (list_id, lower(contact ->> 'email'))
     WHERE contact ->> 'email' <> '';
@@ -164,9 +165,13 @@ CREATE TABLE fix_alert (
     PRIMARY KEY (fix_id, sequence)
 );
 
--- What is said of an affected person is said once; the way to reach them can be removed, by disposal alone.
+-- What is said of an affected person is said once; the way to reach them can be removed, by disposal alone. A list that
+-- no event of its fix has begun promises nothing, and leaves with its people.
 CREATE FUNCTION keep_affected_person() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'DELETE' AND EXISTS (SELECT FROM affected_list l WHERE l.list_id = OLD.list_id AND l.begun_at IS NULL) THEN
+        RETURN OLD;
+    END IF;
     IF TG_OP = 'UPDATE'
        AND (NEW.list_id, NEW.number, NEW.agency, NEW.case_id, NEW.language, NEW.remedy, NEW.amount_cents, NEW.authority)
            IS NOT DISTINCT FROM
@@ -181,6 +186,9 @@ BEGIN
 END $$;
 CREATE FUNCTION keep_affected_list() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'DELETE' AND OLD.begun_at IS NULL THEN
+        RETURN OLD;
+    END IF;
     IF TG_OP = 'UPDATE'
        AND (NEW.list_id, NEW.agency, NEW.fix_id, NEW.help, NEW.occasion, NEW.request_hash, NEW.added_by, NEW.added_at)
            IS NOT DISTINCT FROM
@@ -200,10 +208,14 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON affected_list FOR EACH ROW
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON affected_person EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON affected_list EXECUTE FUNCTION refuse_change();
 
+-- The words of a fix leave by disposal alone, as those of a case do.
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON fix_text FOR EACH ROW EXECUTE FUNCTION refuse_content_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON fix_text EXECUTE FUNCTION refuse_change();
+
 DO $$
 DECLARE name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['fix_opening', 'fix_event', 'fix_text', 'signal_escalation', 'fix_alert',
+    FOREACH name IN ARRAY ARRAY['fix_opening', 'fix_event', 'signal_escalation', 'fix_alert',
         'anchor_fix'] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()', name);
         EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON %I EXECUTE FUNCTION refuse_change()', name);
@@ -332,7 +344,9 @@ GRANT UPDATE (source_id, words_id, people_count, drawn_at, begun_at, finished_at
 GRANT UPDATE (attempts, result, reason, message_id, done_at) ON affected_person TO putright_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON affected_pending TO putright_worker;
 GRANT SELECT ON affected_list, affected_person, signal_escalation, fix_alert TO putright_api;
+GRANT DELETE ON affected_list, affected_person TO putright_worker;
 GRANT SELECT, UPDATE (contact) ON affected_person TO putright_disposal;
+GRANT SELECT, DELETE ON fix_text TO putright_disposal;
 GRANT EXECUTE ON FUNCTION complainants_in(jsonb, date, date) TO putright_api, putright_worker;
 GRANT EXECUTE ON FUNCTION list_affected(text, uuid, uuid, text, bytea, text, timestamptz, jsonb) TO putright_api;
 REVOKE ALL ON fix_opening, fix_pending, fix_text, fix_event, fix_file, fix_signal FROM PUBLIC;

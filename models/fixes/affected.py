@@ -1,34 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""People whom a failure affected: how a list of them is read, who is meant by which cells, what names their letters.
+"""People whom a failure affected: who is meant by which cells, which lists make themselves, what names their letters.
 
-A list comes from an uploaded table (also people who never complained) or from the agency's own complaints; on it nobody
-stands twice. What is told at the acceptance and the verdict of a fix goes to lists that are made by themselves.
+A list comes from a table (also people who never complained) or from the agency's own complaints; on it nobody stands
+twice. What is told at the acceptance and the verdict of a fix goes to lists that are made by themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from uuid import UUID, uuid5
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import StringConstraints
 
 from models.aggregates import monday_of
+from models.fixes.cells import OTHER_FAMILY
 from models.fixes.commands import CellRef
 from models.fixes.fix import Fix
-from models.fixes.terms import Help, Occasion
-from models.messages import Amount, Code, Message, canonical, sha256
-from models.policy_source import Fault, Faults, read_csv
+from models.fixes.terms import Occasion
+from models.messages import Amount, Message
 from models.terms import Remedy
 
-UPLOADED = "list.csv"
-"""What an uploaded table is called in the sentences about it."""
-MOST_PEOPLE = 1_000_000
 UNTOLD_BEGINNING = timedelta(weeks=26)
 """How far back the complaints of a fix go that no signal and no plan gives a beginning."""
-OTHER_FAMILY = "other"
-"""The family of causes that the policy does not know."""
 _NAMESPACE = UUID("5d2b7b8e-0c1f-5f0e-9d64-6a1a0c7c9e21")
 Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00\r\n]*$")]
 Address = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^\x00\r\n]*$")]
@@ -40,7 +35,7 @@ class AffectedPerson(Message):
     name: Name = ""
     email: Address = ""
     """Empty: cannot be written to, which is an exception for a person to deal with."""
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] = "en"
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
     case_id: UUID | None = None
     remedy: Remedy | None = None
     amount: Amount | None = None
@@ -57,85 +52,6 @@ class AffectedPerson(Message):
         }
 
 
-class UploadedPerson(Message):
-    """A row of an uploaded table."""
-
-    name: Name = ""
-    email: Address = ""
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
-    remedy: Remedy | None = None
-    amount_cents: Annotated[int, Field(gt=0, le=100_000_000)] | None = None
-    authority: Code | None = None
-
-    @model_validator(mode="after")
-    def _is_somebody(self) -> Self:
-        if not self.name and not self.email:
-            raise ValueError("a row names somebody, by name or e-mail address")
-        if (self.amount_cents is None) is not (self.authority is None):
-            raise ValueError("an amount is paid by an authority: give amount_cents and authority, or neither")
-        if self.amount_cents is not None and self.remedy is None:
-            raise ValueError("an amount belongs to a remedy")
-        return self
-
-
-class ListFaults(Exception):
-    """A table that cannot be used, with every fault at once."""
-
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
-        super().__init__("\n".join(f"Line {fault.line}: {fault.sentence}" for fault in faults))
-        self.faults = faults
-
-
-def read_people(text: str, help_: Help, languages: tuple[str, ...]) -> tuple[AffectedPerson, ...]:
-    """Return the people of an uploaded CSV, nobody twice; raises ListFaults with every fault by its line.
-
-    Columns: name, email, language, remedy, amount_cents, authority; cells may be empty. Remedies are named on lists of
-    those who get one, and on no others. Who has no language is written to in the first.
-    """
-    faults = Faults()
-    rows = read_csv(UPLOADED, text.removeprefix("\ufeff").replace("\r\n", "\n"), UploadedPerson, faults)
-    for row in rows:
-        for sentence in _wrong_with(row.value, help_, languages):
-            faults.add(UPLOADED, row.line, sentence)
-    if faults.found:
-        raise ListFaults(faults.in_order())
-    people = once_each(_person(row.value, languages[0]) for row in rows)
-    if not 1 <= len(people) <= MOST_PEOPLE:
-        raise ListFaults((Fault(UPLOADED, 1, f"A list names 1 to {MOST_PEOPLE:,} people; this one {len(people):,}."),))
-    return people
-
-
-def _wrong_with(person: UploadedPerson, help_: Help, languages: tuple[str, ...]) -> Iterable[str]:
-    if help_ is Help.REMEDY and person.remedy in {None, Remedy.NONE}:
-        yield "Everybody on a list of remedies gets one; name it in the column remedy."
-    if help_ is Help.NOTIFY and person.remedy is not None:
-        yield "Nobody on this list gets a remedy; make a list of remedies of it, or leave the column empty."
-    if person.language is not None and person.language not in languages:
-        yield f"The agency does not write in '{person.language}'."
-
-
-def _person(row: UploadedPerson, language: str) -> AffectedPerson:
-    amount = None
-    if row.amount_cents is not None and row.authority is not None:
-        amount = Amount(cents=row.amount_cents, authority=row.authority)
-    return AffectedPerson(
-        name=row.name, email=row.email, language=row.language or language, remedy=row.remedy, amount=amount
-    )
-
-
-def once_each(people: Iterable[AffectedPerson]) -> tuple[AffectedPerson, ...]:
-    """Return the people, of each e-mail address the first; who has none stands for themselves."""
-    kept: dict[str, AffectedPerson] = {}
-    for number, person in enumerate(people):
-        kept.setdefault(person.email.lower() or f"without an address {number}", person)
-    return tuple(kept.values())
-
-
-def request_hash_of(fix_id: UUID, help_: Help, people: Iterable[AffectedPerson]) -> bytes:
-    """Return the SHA-256 of a list: the same id with another list is another request."""
-    return sha256(canonical({"fix": str(fix_id), "help": help_.value, "people": [person.row() for person in people]}))
-
-
 def list_id_for(fix: Fix, occasion: Occasion) -> UUID:
     """Return the list of those who are told on an occasion: of an acceptance, or of the latest verdict."""
     verdict_of = f"{fix.attempt}/{fix.effective_on}" if occasion is Occasion.JUDGED else ""
@@ -148,7 +64,10 @@ def message_id_for(list_id: UUID, number: int, domain: str) -> str:
 
 
 def asked_cells(cells: Iterable[CellRef], families: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the cells as the record's query for complainants takes them; `families`: of the policy's codes."""
+    """Return the cells as the record's query for complainants takes them; `families`: of the policy's codes.
+
+    Whose complaints a cell counts is what `CellRef.contains` says of weekly counts.
+    """
     return [_asked_cell(cell, families) for cell in cells]
 
 

@@ -19,6 +19,7 @@ cell_delta = Table(
     Column("office", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("week", Date, nullable=False),
+    Column("harm", SmallInteger, nullable=True),
     Column("change", SmallInteger, nullable=False),
     Column("happened_at", DateTime(timezone=True), nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),

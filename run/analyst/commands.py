@@ -24,14 +24,14 @@ _Out = Annotated[Path, typer.Option("--out", help="The file to write, whole or n
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    """Say what is wrong with a table in one sentence, and end with 1."""
-    from run.analyst.tables import BadTable  # noqa: PLC0415 - `putright --help` need not load the sums
+    """Say in one sentence what is wrong, and end with 1 for a table and with 2 for an option."""
+    from run.analyst.tables import BadTable, WrongOption  # noqa: PLC0415 - `putright --help` need not load the sums
 
     try:
         yield
     except BadTable as problem:
         _err.print(str(problem))
-        raise typer.Exit(WRONG_DATA) from problem
+        raise typer.Exit(WRONG_USE if isinstance(problem, WrongOption) else WRONG_DATA) from problem
 
 
 def scan(

@@ -29,7 +29,7 @@ from analytics.detection import METHOD, DetectionSettings, Finding, detect, hash
 from analytics.dimensions import Events, Overlaps, build_any_cube, nesting
 from analytics.ranking import Ranking
 from analytics.wording import Labels, sentences
-from run.analyst.tables import BadTable, first_bad_line, read_table, whole_or_not
+from run.analyst.tables import BadTable, WrongOption, first_bad_line, read_table, whole_or_not
 
 DATE_COLUMN = "received_on"
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -136,19 +136,20 @@ def _read(path: Path, as_of: date, settings: DetectionSettings) -> _Read:
     day = pl.col(DATE_COLUMN).str.to_date("%Y-%m-%d", strict=False)
     is_bad = ~pl.col(DATE_COLUMN).str.contains(DATE) | day.is_null()
     if (bad := first_bad_line(table, is_bad)) is not None:
-        raise BadTable(f"Line {bad['line']}: {bad[DATE_COLUMN]!r} is not a day; write it as 2026-11-30.")
+        raise BadTable(f"{path}, line {bad['line']}: {bad[DATE_COLUMN]!r} is not a day; write it as 2026-11-30.")
     left_out = tuple(name for name in columns if _names_single_rows(table[name]))
     kept = [name for name in columns if name not in left_out]
     if not 0 < len(kept) <= MOST_DIMENSIONS:
         raise BadTable(
-            f"Line 1: {len(kept)} columns can serve as dimensions beside {DATE_COLUMN}; give 1 to {MOST_DIMENSIONS}."
+            f"{path}, line 1: {len(kept)} columns can serve as dimensions beside {DATE_COLUMN}; "
+            f"give 1 to {MOST_DIMENSIONS}."
         )
     # Day 1 of the ordinals is a Monday.
     week = (day.cast(pl.Int64) + FIRST_DAY_OF_POLARS - 1) // DAYS_PER_WEEK
     as_of_week = week_of(date.fromordinal(as_of.toordinal() + 1)) - 1
     table = table.with_columns(week=week).filter(pl.col("week") <= as_of_week)
     if table.is_empty():
-        raise BadTable(f"No complaint was received by {monday_of(as_of_week + 1)}; give a later day.")
+        raise WrongOption(f"No complaint was received by {monday_of(as_of_week + 1)}; give a later day.")
     longest = settings.baseline.longest_baseline_weeks + settings.baseline.gap_weeks
     earliest = int(table.select(pl.col("week").min()).item())
     first_week = max(earliest, as_of_week - longest)
@@ -164,9 +165,9 @@ def _columns(path: Path) -> tuple[str, ...]:
     except (OSError, csv.Error):
         return ()
     if "" in header:
-        raise BadTable(f"Line 1: column {header.index('') + 1} has no name; give it one.")
+        raise BadTable(f"{path}, line 1: column {header.index('') + 1} has no name; give it one.")
     if "line" in header or "week" in header:
-        raise BadTable("Line 1: a column may not be called line or week; give it another name.")
+        raise BadTable(f"{path}, line 1: a column may not be called line or week; give it another name.")
     return tuple(dict.fromkeys(name for name in header if name != DATE_COLUMN))
 
 

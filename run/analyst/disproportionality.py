@@ -16,7 +16,7 @@ import numpy as np
 
 from analytics.arrays import IntArray
 from analytics.disproportionality import Disproportion, disproportionality
-from run.analyst.tables import BadTable, whole_or_not
+from run.analyst.tables import BadTable, WrongOption, whole_or_not
 
 NEEDED = ("a", "b")
 ALLOWED = (*NEEDED, "stratum", "id")
@@ -141,4 +141,4 @@ def _write(out: Path, found: Disproportion, a_names: list[str], b_names: list[st
             writer.writerow(OUT_COLUMNS)
             writer.writerows(zip(*columns, strict=True))
     except OSError as problem:
-        raise BadTable(f"{out} cannot be written: {problem.strerror}.") from problem
+        raise WrongOption(f"{out} cannot be written: {problem.strerror}.") from problem

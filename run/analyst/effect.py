@@ -26,7 +26,7 @@ from analytics.arrays import BoolArray, FloatArray
 from analytics.effect import Effect, EffectSettings, RateRatio
 from analytics.effect_checks import Checks, Study, assess, without_trigger
 from analytics.effect_words import LeftOut, sentences
-from run.analyst.tables import BadTable
+from run.analyst.tables import BadTable, WrongOption
 
 NEEDED = ("series", "period", "count")
 ALLOWED = (*NEEDED, "exposure")
@@ -111,15 +111,15 @@ def effect_of(counts: Path, out: Path, asked: FixAsked) -> str:
 
 def _settings(asked: FixAsked) -> EffectSettings:
     if asked.transition_weeks < 0:
-        raise BadTable("The transition weeks are 0 or more.")
+        raise WrongOption("The transition weeks are 0 or more.")
     if not asked.target or "" in asked.controls:
-        raise BadTable("Name the target, and the controls with single commas between them.")
+        raise WrongOption("Name the target, and the controls with single commas between them.")
     if asked.target in asked.controls or len(set(asked.controls)) < len(asked.controls):
-        raise BadTable("The controls are other series than the target, each named once.")
+        raise WrongOption("The controls are other series than the target, each named once.")
     try:
         return EffectSettings(target_reduction=asked.target_reduction)
     except ValueError as problem:
-        raise BadTable(str(problem)) from problem
+        raise WrongOption(str(problem)) from problem
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def _periods(path: Path, table: dict[str, _Series], used: tuple[str, ...]) -> Se
     """Return every week in order, or raise BadTable for a series that is not there or has a gap."""
     for name in used:
         if name not in table:
-            raise BadTable(f"{path} has no series {name!r}; name one that stands in its column series.")
+            raise WrongOption(f"{path} has no series {name!r}; name one that stands in its column series.")
     first = min(min(table[name].rows) for name in used)
     last = max(max(table[name].rows) for name in used)
     periods = _weeks_between(first, last)
@@ -303,18 +303,23 @@ def _study(
 def _masks(periods: Sequence[Period], asked: FixAsked) -> _Masks:
     """Return which weeks lie before and after, those left out in neither."""
     changed = _option("--changed-on", asked.changed_on, periods)
+    if not _after(_week_end(_week_end(periods[-1])), changed):
+        raise WrongOption(
+            f"--changed-on: {asked.changed_on} lies beyond the table, which ends with {_said(periods[-1])}; "
+            "give a week that is in it, or the next."
+        )
     is_before = np.array([not _after(_week_end(period), changed) for period in periods], dtype=np.bool_)
     is_begun = np.array([not _after(changed, period) for period in periods], dtype=np.bool_)
     is_after = is_begun & (np.cumsum(is_begun) > asked.transition_weeks)
     trigger = np.zeros_like(is_before)
     if asked.trigger_from is not None or asked.trigger_to is not None:
         if asked.trigger_from is None:
-            raise BadTable("Give --trigger-from, the first week that raised the signal, with --trigger-to.")
+            raise WrongOption("Give --trigger-from, the first week that raised the signal, with --trigger-to.")
         start = _option("--trigger-from", asked.trigger_from, periods)
         end = periods[-1] if asked.trigger_to is None else _option("--trigger-to", asked.trigger_to, periods)
         trigger = _within(periods, start, end) & is_before
         if not trigger.any():
-            raise BadTable("No week before the change lies from --trigger-from to --trigger-to; give weeks that do.")
+            raise WrongOption("No week before the change lies from --trigger-from to --trigger-to; give weeks that do.")
     masked = np.zeros_like(is_before)
     for low, high in asked.masked:
         masked |= _within(periods, _option("--mask", low, periods), _option("--mask", high, periods))
@@ -325,9 +330,12 @@ def _masks(periods: Sequence[Period], asked: FixAsked) -> _Masks:
 
 def _option(name: str, text: str, periods: Sequence[Period]) -> Period:
     """Return an option's week, of the kind the table uses."""
-    period = _period(name, text)
+    try:
+        period = _period(name, text)
+    except BadTable as problem:
+        raise WrongOption(str(problem)) from problem
     if type(period) is not type(periods[0]):
-        raise BadTable(f"{name}: {text} is a {_kind(period)}, while the table's periods are {_kind(periods[0])}s.")
+        raise WrongOption(f"{name}: {text} is a {_kind(period)}, while the table's periods are {_kind(periods[0])}s.")
     return period
 
 
@@ -442,4 +450,4 @@ def _write(out: Path, content: dict[str, Any]) -> None:
         beside.replace(out)
     except OSError as problem:
         beside.unlink(missing_ok=True)
-        raise BadTable(f"{out} cannot be written: {problem.strerror}.") from problem
+        raise WrongOption(f"{out} cannot be written: {problem.strerror}.") from problem

@@ -23,7 +23,7 @@ import polars as pl
 from analytics.arrays import FloatArray, IntArray
 from analytics.baseline import WEEKS_PER_YEAR, BaselineSettings, KnownReasons
 from analytics.scanning import Judged, ScanSettings, scan, weeks_looked_at
-from run.analyst.tables import BadTable, first_bad_line, read_table, whole_or_not
+from run.analyst.tables import BadTable, WrongOption, first_bad_line, read_table, whole_or_not
 
 DEFAULT_WINDOWS = ScanSettings().windows
 WEEKS_IN_A_NUMBERED_YEAR = 52.0
@@ -58,17 +58,30 @@ def scan_counts(
     """
     table = read_table(counts, ("series", "period", "count"), ("exposure",))
     periods = _periods(table, first, last)
-    table = _checked(table, periods)
+    table = _checked(counts, table, periods)
     settings = _settings(alpha, windows, periods)
     pieces = [_judged(group, periods, settings) for group in _alike(table, periods, settings)]
     judged = pl.concat(pieces).sort("series_order", "number") if pieces else None
     if judged is None or judged.is_empty():
-        raise BadTable(f"No series has a period from {first} to {last}; look at the range.")
+        raise WrongOption(f"No series has a period from {first} to {last}; look at the range.")
     _write(out, judged)
     alarms = int(judged["alarm"].sum())
     unjudged = int(judged["p_value"].is_null().sum())
     too_short = f" {unjudged:,} of them could not be judged for want of a past." if unjudged else ""
-    return f"{len(judged):,} weeks of {judged['series'].n_unique():,} series, {alarms:,} with an alarm.{too_short}"
+    said = f"{len(judged):,} weeks of {judged['series'].n_unique():,} series, {alarms:,} with an alarm."
+    return said + too_short + _beyond(table, periods)
+
+
+def _beyond(table: pl.DataFrame, periods: _Periods) -> str:
+    """Return that the range asked for goes on where the table ends, or nothing: a slip of the hand would go unseen."""
+    ends = table.sort("number").row(-1, named=True)
+    begins = table.sort("number").row(0, named=True)
+    said = ""
+    if begins["number"] > periods.first:
+        said += f" The table begins with {begins['period']}: what you asked for before it is not there."
+    if ends["number"] + (DAYS_PER_WEEK if periods.are_dates else 1) <= periods.last:
+        said += f" The table ends with {ends['period']}: what you asked for after it is not there."
+    return said
 
 
 def _settings(alpha: float, windows: tuple[int, ...], periods: _Periods) -> ScanSettings:
@@ -80,7 +93,7 @@ def _settings(alpha: float, windows: tuple[int, ...], periods: _Periods) -> Scan
             baseline=replace(BaselineSettings(), season_weeks=year),
         )
     except ValueError as problem:
-        raise BadTable(str(problem)) from problem
+        raise WrongOption(str(problem)) from problem
 
 
 def _periods(table: pl.DataFrame, first: str, last: str) -> _Periods:
@@ -92,16 +105,18 @@ def _periods(table: pl.DataFrame, first: str, last: str) -> _Periods:
         try:
             numbers.append(date.fromisoformat(asked).toordinal() if are_dates else int(asked))
         except ValueError as problem:
-            raise BadTable(f"The range must be given like the periods, as {kind}; {asked!r} is not.") from problem
+            raise WrongOption(f"The range must be given like the periods, as {kind}; {asked!r} is not.") from problem
     if numbers[0] > numbers[1]:
-        raise BadTable(f"The range ends before it begins: {first} to {last}; turn it round.")
+        raise WrongOption(f"The range ends before it begins: {first} to {last}; turn it round.")
     return _Periods(are_dates, *numbers)
 
 
-def _checked(table: pl.DataFrame, periods: _Periods) -> pl.DataFrame:
+def _checked(path: Path, table: pl.DataFrame, periods: _Periods) -> pl.DataFrame:
     """Return the rows with their numbers, in order of series (as they first come) and period."""
-    _refuse(table, pl.col("series") == "", "the series has no name; give it one")
-    _refuse(table, ~pl.col("count").str.contains(COUNT), "{count!r} is no count; it must be a whole number from 0 up")
+    _refuse(path, table, pl.col("series") == "", "the series has no name; give it one")
+    _refuse(
+        path, table, ~pl.col("count").str.contains(COUNT), "{count!r} is no count; it must be a whole number from 0 up"
+    )
     if periods.are_dates:
         number = pl.col("period").str.to_date("%Y-%m-%d", strict=False).cast(pl.Int64) + date(1970, 1, 1).toordinal()
         fits = pl.col("period").str.contains(DATE)
@@ -111,11 +126,11 @@ def _checked(table: pl.DataFrame, periods: _Periods) -> pl.DataFrame:
         fits = pl.col("period").str.contains(NUMBER)
         wanted = "a whole number (of the week) or a date such as 2026-11-23, and all periods of one kind"
     table = table.with_columns(number=pl.when(fits).then(number), count=pl.col("count").cast(pl.Int64))
-    _refuse(table, pl.col("number").is_null(), "the period {period!r} should be " + wanted)
+    _refuse(path, table, pl.col("number").is_null(), "the period {period!r} should be " + wanted)
     if "exposure" in table.columns:
         table = table.with_columns(size=pl.col("exposure").cast(pl.Float64, strict=False))
         is_bad = pl.col("size").is_null() | ~pl.col("size").is_finite() | (pl.col("size") <= 0)
-        _refuse(table, is_bad, "the exposure {exposure!r} must be a number above 0")
+        _refuse(path, table, is_bad, "the exposure {exposure!r} must be a number above 0")
     orders = table.group_by("series", maintain_order=True).agg(first_line=pl.col("line").min())
     orders = orders.with_row_index("series_order").select("series", "series_order")
     table = table.join(orders, on="series", how="left").sort("series_order", "number", "line")
@@ -123,17 +138,17 @@ def _checked(table: pl.DataFrame, periods: _Periods) -> pl.DataFrame:
     table = table.with_columns(
         step=pl.col("number").diff().over("series_order"), before=pl.col("period").shift(1).over("series_order")
     )
-    _refuse(table, pl.col("step") == 0, "series {series!r} has the period {period} twice; keep one")
+    _refuse(path, table, pl.col("step") == 0, "series {series!r} has the period {period} twice; keep one")
     jump = "series {series!r} goes from {before} to {period}; every week must be there, one without complaints as 0"
-    _refuse(table, pl.col("step") != step, jump)
+    _refuse(path, table, pl.col("step") != step, jump)
     return table
 
 
-def _refuse(table: pl.DataFrame, is_bad: pl.Expr, sentence: str) -> None:
+def _refuse(path: Path, table: pl.DataFrame, is_bad: pl.Expr, sentence: str) -> None:
     """Raise BadTable for the first line for which the expression holds."""
     row = first_bad_line(table, is_bad)
     if row is not None:
-        raise BadTable(f"Line {row['line']}: " + sentence.format(**row) + ".")
+        raise BadTable(f"{path}, line {row['line']}: " + sentence.format(**row) + ".")
 
 
 def _alike(table: pl.DataFrame, periods: _Periods, settings: ScanSettings) -> list[pl.DataFrame]:

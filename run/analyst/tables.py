@@ -18,6 +18,10 @@ class BadTable(ValueError):
     """A table that cannot be used: one sentence that names the line and what to do."""
 
 
+class WrongOption(BadTable):
+    """An option that cannot be used, by itself or with this table; the table is not at fault."""
+
+
 def read_table(path: Path, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> pl.DataFrame:
     """Return the columns of a CSV file in UTF-8 as text, and its `line` numbers.
 
@@ -27,12 +31,14 @@ def read_table(path: Path, needed: tuple[str, ...], optional: tuple[str, ...] = 
     header = _header(path)
     for name in needed:
         if name not in header:
-            raise BadTable(f"Line 1: there is no column {name}; the columns are {_listed(needed, optional)}.")
+            raise BadTable(f"{path}, line 1: there is no column {name}; the columns are {_listed(needed, optional)}.")
     for name in header:
         if name not in {*needed, *optional}:
-            raise BadTable(f"Line 1: the column {name!r} is unknown; the columns are {_listed(needed, optional)}.")
+            raise BadTable(
+                f"{path}, line 1: the column {name!r} is unknown; the columns are {_listed(needed, optional)}."
+            )
         if header.count(name) > 1:
-            raise BadTable(f"Line 1: the column {name} is there twice; keep one.")
+            raise BadTable(f"{path}, line 1: the column {name} is there twice; keep one.")
     # polars fills a short row up without a word.
     if (fault := _first_uneven_line(path, len(header))) is not None:
         raise BadTable(fault)
@@ -44,7 +50,7 @@ def read_table(path: Path, needed: tuple[str, ...], optional: tuple[str, ...] = 
     table = table.with_row_index("line", offset=LINE_OF_FIRST_ROW)
     table = table.filter(~pl.all_horizontal(pl.col(header).is_null()))  # empty lines say nothing
     if table.is_empty():
-        raise BadTable("There is no row under the first line; give at least one.")
+        raise BadTable(f"{path}, line 1: there is no row under it; give at least one.")
     return table.with_columns(pl.col(header).fill_null(""))
 
 
@@ -60,7 +66,7 @@ def whole_or_not(path: Path) -> Iterator[TextIO]:
     try:
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as problem:
-        raise BadTable(f"{path} cannot be written: {problem.strerror}.") from problem
+        raise WrongOption(f"{path} cannot be written: {problem.strerror}.") from problem
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
             yield out
@@ -95,9 +101,11 @@ def _first_uneven_line(path: Path, width: int) -> str | None:
             reader = csv.reader(lines, strict=True)
             for row in reader:
                 if row and len(row) != width:
-                    return f"Line {reader.line_num}: {len(row)} fields where the first line has {width}; mend the line."
+                    return (
+                        f"{path}, line {reader.line_num}: {len(row)} fields where the first line has {width}; mend it."
+                    )
     except UnicodeDecodeError:
         return f"{path} is not in UTF-8; save it as CSV in UTF-8."
     except csv.Error as problem:
-        return f"Line {reader.line_num}: it cannot be taken apart ({problem}); mend its quotes."
+        return f"{path}, line {reader.line_num}: it cannot be taken apart ({problem}); mend its quotes."
     return None

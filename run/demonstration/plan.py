@@ -19,16 +19,11 @@ from zoneinfo import ZoneInfo
 
 from models.references import uuid7_at
 from models.working_time import WorkingCalendar
-from run.demonstration.themes import PLANTED, THEMES, Theme
+from run.demo import RATE, YEARS
+from run.demonstration.themes import PLANTINGS, THEMES, Theme
 from run.demonstration.words import SPANISH_SHARE, Person, a_narrative, a_person, a_wish
 
-YEARS: Final = 3
 DAYS_PER_WEEK: Final = 7
-RATE: Final = 1.25
-"""How many times the themes' weights come in, so that three years make some twelve thousand."""
-PLANTED_OFFICE: Final = "harbor"
-PLANTED_FOR: Final = timedelta(days=38)
-"""Since when renewals are lost between that office and the next."""
 _WEEKDAYS: Final = (1.30, 1.18, 1.12, 1.08, 1.00, 0.42, 0.34)
 _HOURS: Final = (1, 1, 0, 0, 0, 1, 2, 5, 9, 14, 15, 13, 10, 12, 12, 11, 9, 7, 5, 5, 5, 4, 3, 2)
 """Complaints by the hour of the day, in the agency's time zone."""
@@ -93,11 +88,13 @@ class Setting:
     calendar: WorkingCalendar
     office_names: dict[str, str]
     years: int = YEARS
+    rate: float = RATE
+    """How many times the themes' weights come in."""
 
     @property
     def name(self) -> str:
         """What tells this story from another; it stands in the key of every complaint."""
-        return f"{self.seed}:{self.today}:{self.years}"
+        return f"{self.seed}:{self.today}:{self.years}:{self.rate}"
 
     @property
     def zone(self) -> ZoneInfo:
@@ -143,14 +140,14 @@ def _coming(setting: Setting, chance: Random) -> Iterator[_Coming]:
         day = first + timedelta(days=offset)
         growth = 0.94 + 0.12 * offset / length
         for theme in THEMES:
-            expected = (
-                RATE * growth * theme.weight / DAYS_PER_WEEK * theme.months[day.month - 1] * _WEEKDAYS[day.weekday()]
-            )
+            a_day = setting.rate * growth * theme.weight / DAYS_PER_WEEK
+            expected = a_day * theme.months[day.month - 1] * _WEEKDAYS[day.weekday()]
             for _ in range(_poisson(chance, expected)):
                 yield _some_time(setting, chance, day), theme, None
-        if setting.today - day <= PLANTED_FOR:
-            for _ in range(_poisson(chance, PLANTED.weight / DAYS_PER_WEEK)):
-                yield _some_time(setting, chance, day), PLANTED, None
+        for planting in PLANTINGS:
+            a_day = planting.theme.weight / DAYS_PER_WEEK
+            for _ in range(_poisson(chance, planting.share((setting.today - day).days) * a_day)):
+                yield _some_time(setting, chance, day), planting.theme, None
     for day_held in problem_solving_days(setting)[:-1]:
         yield from _brought_along(setting, chance, day_held)
 
@@ -180,8 +177,8 @@ def _some_time(setting: Setting, chance: Random, day: date) -> datetime:
 def _planned(
     setting: Setting, chance: Random, number: int, received_at: datetime, theme: Theme, day: ProblemSolvingDay | None
 ) -> Planned:
-    is_planted = theme is PLANTED
-    office = PLANTED_OFFICE if is_planted else day.office if day else _drawn(chance, _OFFICES)
+    planting = next((one for one in PLANTINGS if one.theme is theme), None)
+    office = planting.office if planting else day.office if day else _drawn(chance, _OFFICES)
     language = "es" if chance.random() < SPANISH_SHARE else "en"
     randomness = hashlib.sha256(f"{setting.name}/{number}".encode()).digest()[:10]
     others = [other for other in THEMES if other.service == theme.service and other is not theme]
@@ -200,7 +197,7 @@ def _planned(
         wanted=a_wish(chance, language),
         fate=_fate(chance, theme, day),
         event_id=day.id if day else None,
-        is_planted=is_planted,
+        is_planted=planting is not None,
     )
 
 

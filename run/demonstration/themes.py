@@ -222,7 +222,7 @@ THEMES: Final = (
     ),
 )  # fmt: skip
 
-PLANTED: Final = Theme(
+RENEWALS_LOST: Final = Theme(
     "housing", "lost", "HND3", "PRO", 6.0,
     ("I handed in my housing renewal at {office} on {when}. Now Central Office says that nothing came from there.",
      "All our renewal papers were in the envelope that {office} sends to Central Office. It never got there.",
@@ -231,4 +231,57 @@ PLANTED: Final = Theme(
     "Entregué mi renovación de vivienda en {office} y Central dice que nunca llegó.",
     "Your renewal was rebuilt from your copies, and the rent help goes on without a gap.", ALL_YEAR, 2,
 )  # fmt: skip
-"""What goes wrong in the last weeks, over and above the ordinary: renewals are lost between an office and the next."""
+NOTICES_ASTRAY: Final = Theme(
+    "benefits", "not_told", "INF4", "TEC", 5.0,
+    ("I told {office} my new address {weeks} weeks ago. Your notice still went to the old one, and I missed the date.",
+     "My benefits were stopped because I did not answer a notice. It was sent to a house I left long ago.",
+     "I changed my address at the counter in {office}. The letters still go to my old neighbor.",
+     "You say you wrote to me {times} times. Nothing came: {office} has the right address, your letters do not."),
+    "Avisé de mi nueva dirección en {office} y las cartas siguen llegando a la anterior.",
+    "The notice was sent to the right address, with a new date to answer, and your benefits were paid for the gap.",
+    ALL_YEAR, 2,
+)  # fmt: skip
+DESK_AFTER_DESK: Final = Theme(
+    "permits", "passed_around", "HND2", "PRO", 8.0,
+    ("{office} took my plans and sent them to the fire marshal. They belong to zoning. {weeks} weeks are gone.",
+     "My sign permit was put in the wrong tray at {office} and came back unread after {weeks} weeks.",
+     "By now my application went {times} times from {office} to desks that cannot decide it.",
+     "The desk that got my papers from {office} says it has nothing to do with them."),
+    "En {office} mandaron mis planos a una oficina que no puede decidir.",
+    "The application was taken to the right desk by hand, and decided.", ALL_YEAR, 2,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Planting:
+    """A failure of its own in the story, over and above the ordinary; days are counted back from the story's last."""
+
+    theme: Theme
+    office: str
+    flares_days_ago: int
+    """When so much more of it comes that it is noticed."""
+    flares_for_days: int = 28
+    flares_times: float = 6.0
+    is_standing: bool = True
+    """Whether it was there all the years."""
+    changed_days_ago: int = 0
+    """When what was to put an end to it was in place; 0: nothing was."""
+    left_after: float = 1.0
+    """How much of it is left after that, as a share."""
+
+    def share(self, days_ago: int) -> float:
+        """Return how many times the theme's weight come in on a day."""
+        if days_ago < self.changed_days_ago:
+            return self.left_after
+        if self.flares_days_ago - self.flares_for_days < days_ago <= self.flares_days_ago:
+            return self.flares_times
+        return 1.0 if self.is_standing else 0.0
+
+
+RECENT: Final = Planting(RENEWALS_LOST, "harbor", 38, flares_times=1.0, is_standing=False)
+"""What goes wrong in the last weeks: renewals are lost between an office and the next. It waits to be decided on."""
+MENDED: Final = Planting(NOTICES_ASTRAY, "eastside", 7 * 80, changed_days_ago=7 * 26, left_after=0.15)
+"""Notices go to old addresses, until two registers are joined."""
+UNCHANGED: Final = Planting(DESK_AFTER_DESK, "northgate", 7 * 64, changed_days_ago=7 * 32, left_after=1.6)
+"""Papers go from desk to desk, and with a checklist more than before."""
+PLANTINGS: Final = (MENDED, UNCHANGED, RECENT)

@@ -23,14 +23,15 @@ from activities.affected import NO_ADDRESS, DatabaseAffected
 from activities.interface import AffectedAddress, AffectedProgress, FixAddress
 from activities.mail import Mail, Mailer, NotDeliveredYet, SmtpMailer, Undeliverable
 from activities.policies import Policies
+from activities.sweeping_fixes import FORGOTTEN_AFTER, forget_refused_lists
 from models.commands import ProcessFailure, TagRootCause
 from models.fixes.affected import AffectedPerson, message_id_for
-from models.fixes.commands import ApproveWords, CellRef
+from models.fixes.commands import ApproveWords, CellRef, LinkSignal
 from models.fixes.fix import Fix
 from models.fixes.terms import Help, Occasion
 from models.messages import Amount
 from models.terms import Action, Remedy
-from tests.affected import WORDS, beginning, list_row, listed, people, rows_of
+from tests.affected import WORDS, a_person, beginning, list_row, listed, people, rows_of
 from tests.fix_record import an_opening, fix_words, lived_fix, opened_fix
 from tests.given import SUE, a_command, a_key
 from tests.letters import a_mail_server, a_writable_case, lived
@@ -106,7 +107,7 @@ async def test_the_same_list_again_is_the_same_list(record: Record, fix: Fix, ow
 async def test_nobody_stands_twice_on_a_list(record: Record, fix: Fix, owner_engine: AsyncEngine) -> None:
     first, second = people(2)
     again = first.model_copy(update={"name": "The same", "email": first.email.upper()})
-    nameless = AffectedPerson(name="Without an address")
+    nameless = a_person("Without an address")
 
     address = await listed(record, fix, (first, again, nameless, second, nameless))
 
@@ -125,6 +126,19 @@ async def test_an_event_that_names_no_list_marks_the_fix(
     async with owner_engine.connect() as connection:
         marks = [tuple(row) for row in await connection.execute(text("SELECT case_id, kind FROM fault"))]
     assert marks == [(fix.id, "affected_list_missing")]
+
+
+async def test_a_second_list_that_is_missing_is_said_beside_the_first(
+    record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine, fix: Fix
+) -> None:
+    nowhere = [AffectedAddress(agency=fix.agency, list_id=uuid4()) for _ in range(2)]
+
+    for address in nowhere:
+        fix = await lived_fix(worker_engine, fix, await beginning(record, fix, address))
+
+    async with owner_engine.connect() as connection:
+        (detail,) = await connection.scalars(text("SELECT detail FROM fault"))
+    assert all(f"The list {address.list_id} that event" in detail for address in nowhere)
 
 
 async def test_everybody_gets_one_letter_under_the_message_id_of_list_and_number(
@@ -177,10 +191,9 @@ async def test_two_workers_at_once_write_to_nobody_twice(
 async def test_the_remedy_of_each_person_is_told_with_its_amount(
     record: Record, worker_engine: AsyncEngine, fix: Fix
 ) -> None:
-    refund = AffectedPerson(
-        name="Ada", email="ada@home.example", remedy=Remedy.REFUND, amount=Amount(cents=1250, authority="Act 12")
-    )
-    apology = AffectedPerson(name="Eva", email="eva@home.example", language="es", remedy=Remedy.APOLOGY)
+    money = Amount(cents=1250, authority="Act 12")
+    refund = a_person("Ada", "ada@home.example", remedy=Remedy.REFUND, amount=money)
+    apology = a_person("Eva", "eva@home.example", language="es", remedy=Remedy.APOLOGY)
     address = await begun(record, worker_engine, fix, (refund, apology), Help.REMEDY)
     desk = Desk()
 
@@ -195,7 +208,7 @@ async def test_the_remedy_of_each_person_is_told_with_its_amount(
 async def test_who_has_no_address_and_whose_address_is_refused_are_exceptions_for_staff(
     record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine, fix: Fix
 ) -> None:
-    unreachable = AffectedPerson(name="Without an address")
+    unreachable = a_person("Without an address")
     refused, last = people(2)
     address = await begun(record, worker_engine, fix, (unreachable, refused, last))
     with a_mail_server() as post:
@@ -305,6 +318,26 @@ async def test_complainants_are_told_when_the_words_of_an_acceptance_are_approve
     assert WORDS in desk.sent[0].body
 
 
+async def test_those_told_are_of_the_fix_as_it_was_when_the_words_were_approved(
+    record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine, fix: Fix
+) -> None:
+    now = datetime.now(UTC)
+    recent: dict[str, Any] = {"received_at": now, "received_on": now.astimezone(ZONE).date()}
+    await a_writable_case(record, worker_engine, **recent)
+    await a_writable_case(record, worker_engine, email="bob@home.example", service="permits", **recent)
+    words = await fix_words(record, FixAddress(agency=fix.agency, fix_id=fix.id), WORDS)
+    approval = ApproveWords(actor=SUE, key=a_key(), occasion=Occasion.ACCEPTED, words=words)
+    permits = CellRef(measure="intake", code="too_slow", service="permits")
+    linked = LinkSignal(actor=SUE, key=a_key(), signal_id=uuid4(), cells=(permits,))
+    await lived_fix(worker_engine, fix, approval, linked)
+    (list_id,) = await waiting_lists(owner_engine)
+    address = AffectedAddress(agency=fix.agency, list_id=list_id)  # type: ignore[arg-type]
+
+    await helping(worker_engine, Desk()).draw_list(address)
+
+    assert [row.contact["email"] for row in await rows_of(owner_engine, address)] == ["ada@home.example"]
+
+
 async def test_a_list_of_nobody_is_finished_at_once(
     record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine, fix: Fix
 ) -> None:
@@ -390,3 +423,19 @@ async def test_only_disposal_removes_the_way_to_reach_somebody(
 
     assert [row.contact for row in await rows_of(owner_engine, address)] == [None]
     assert (await helping(worker_engine, Desk()).help_some(address)).exceptions == 1
+
+
+async def test_a_list_that_no_event_takes_up_leaves_with_its_people_and_one_that_began_stays(
+    record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine, fix: Fix
+) -> None:
+    begun_one = await begun(record, worker_engine, fix, people(2))
+    refused = await listed(record, fix, people(2))
+    now = datetime.now(UTC)
+
+    assert await forget_refused_lists(worker_engine, fix.agency, now) == 0, "it may be taken up yet"
+    assert len(await rows_of(owner_engine, refused)) == 2
+    assert await forget_refused_lists(worker_engine, fix.agency, now + FORGOTTEN_AFTER) == 1
+
+    assert await rows_of(owner_engine, refused) == []
+    assert len(await rows_of(owner_engine, begun_one)) == 2
+    assert await forget_refused_lists(worker_engine, fix.agency, now + FORGOTTEN_AFTER) == 0

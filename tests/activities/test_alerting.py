@@ -33,10 +33,15 @@ _WEEK = text("""
     VALUES (:id, '2026-03-01', 'riverbend', 'x', 9, 2, 6, 0.001, 0.01, 4, ARRAY['Papers get lost.', 'It is sure.'],
             '{}')
 """)
+_LATER_WEEK = text("""
+    INSERT INTO signal_week SELECT signal_id, date '2026-03-22', agency, inputs_hash, observed, expected, threshold,
+        p_value, q_value, window_weeks, ARRAY['It is worse.'], evidence FROM signal_week WHERE signal_id = :id
+""")
 _DECISION = text("""
-    INSERT INTO signal_decision (id, signal_id, agency, decision, reason, defer_until, decided_by, command_key,
-                                 request_hash)
-    VALUES (gen_random_uuid(), :id, 'riverbend', :decision, 'because', :until, 'sue', gen_random_uuid()::text, '\\x00')
+    INSERT INTO signal_decision (id, signal_id, agency, decision, reason, defer_until, decided_by, decided_at,
+                                 command_key, request_hash)
+    VALUES (gen_random_uuid(), :id, 'riverbend', :decision, 'because', :until, 'sue', '2026-03-14 12:00+00',
+            gen_random_uuid()::text, '\\x00')
 """)
 
 
@@ -126,6 +131,26 @@ async def test_what_does_not_leave_today_leaves_another_day_under_the_same_messa
 
     executive.is_away = False
     assert await alerts(worker_engine, executive).tell_all() == 1
+
+
+async def test_a_letter_that_goes_out_again_days_later_is_the_same_to_the_byte(
+    record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine
+) -> None:
+    signal_id = await a_signal(owner_engine)
+    fix = await opened_fix(worker_engine, await an_opening(record))
+    await lived_fix(worker_engine, fix, *WORKED_OUT, *TO_THE_END[:3], FixAction.FIND_NOT_EFFECTIVE)
+    first, again = Executive(), Executive()
+    await alerts(worker_engine, first).tell_all()
+    async with owner_engine.begin() as connection:
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        await connection.execute(text("DELETE FROM fix_alert"))
+        await connection.execute(text("DELETE FROM signal_escalation"))
+        await connection.execute(_LATER_WEEK, {"id": signal_id})
+
+    await alerts(worker_engine, again, NOW + timedelta(days=3)).tell_all()
+
+    assert len(first.letters) == 2
+    assert again.letters == first.letters
 
 
 async def test_of_several_workers_one_writes(worker_engine: AsyncEngine, owner_engine: AsyncEngine) -> None:

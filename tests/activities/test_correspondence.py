@@ -23,14 +23,17 @@ from models.commands import (
     Answer,
     Approve,
     Escalate,
+    IssueAnswer,
+    IssueTriage,
     MarkDuplicate,
     ProposeAnswer,
     RequestInformation,
     Triage,
     WarnOfDeadline,
 )
+from models.messages import Amount
 from models.references import secret_for
-from models.terms import Action, ClockName
+from models.terms import Action, ClockName, Finding, Remedy, Track
 from tests.given import ANN, MONDAY, SUE, a_command, a_key, a_policy, a_receipt
 from tests.letters import ADA, SECRETS_KEY, Post, a_mail_server, a_writable_case, correspondence, lived, said
 from tests.record import Record
@@ -177,11 +180,53 @@ async def test_every_letter_that_an_event_causes_can_be_filled_in(
     assert "Which office was it?" in whole
     assert "Your form went astray." in whole
     assert "We found your form. **Sorry**: {reference} stays open." in whole
-    assert "Sue Hill" in whole
+    assert "Sue Hill" not in whole
+    assert "Our answer to your complaint" in next(subject for subject in bodies if "late" in subject)
     assert case.receipt.reference in next(
         body for body in bodies.values() if "goes on under" in body or "joined" in body
     )
     assert {str(m["To"]) for m in post.received} == {ADA, "ann@riverbend.example", "sue@riverbend.example"}
+
+
+async def test_an_answer_tells_every_point_with_what_was_found_and_given_and_is_signed_by_whose_case_it_is(
+    record: Record, worker_engine: AsyncEngine, post: Post, staff: None
+) -> None:
+    case = await a_writable_case(record, worker_engine)
+    answer = await said(record, case, "answer", "Your form lay in a wrong tray.")
+    triage = Triage(
+        actor=ANN,
+        key=a_key(),
+        issues=(
+            IssueTriage(number=1, service="benefits", category="too_slow"),
+            IssueTriage(number=2, service="parking", category="too_slow"),
+        ),
+        severity=1,
+        track=Track.STANDARD,
+        team="payments",
+        owner="ann",
+    )
+    refund = Amount(cents=125_050, authority="Rule 12(b)")
+    issues = (
+        IssueAnswer(number=1, finding=Finding.UPHELD, remedies=(Remedy.REFUND,), amount=refund),
+        IssueAnswer(number=2, finding=Finding.NOT_UPHELD, remedies=(Remedy.NONE,)),
+    )
+    case = await lived(worker_engine, case, triage)
+    case = await lived(worker_engine, case, ProposeAnswer(actor=ANN, key=a_key(), text=answer, issues=issues))
+    await lived(worker_engine, case, Approve(actor=SUE, key=a_key()))
+
+    await correspondence(worker_engine, SmtpMailer(post.url)).send_some()
+
+    [sent] = [message for message in post.received if "Our answer" in message["Subject"]]
+    letter = str(sent.get_content()).replace("\r\n", "\n")
+    assert "Your form lay in a wrong tray." in letter
+    assert (
+        "1. Benefit payments: It took too long\n"
+        "   You were right. You get, or need not pay, $1,250.50. The rule that allows it: Rule 12(b)." in letter
+    )
+    assert "2. Parking and fines: " in letter
+    assert "   We found no mistake of ours.\n" in letter
+    assert "Ann Field" in letter
+    assert "Sue Hill" not in letter
 
 
 async def test_an_answer_without_its_text_is_not_sent_without_it(
@@ -364,8 +409,8 @@ async def test_nobody_to_write_to_is_noted_and_not_tried_again(
 
     await correspondence(worker_engine, SmtpMailer(post.url)).send_some()
 
-    noted = await rows(owner_engine, "SELECT letter, failure FROM outbox ORDER BY sequence")
-    assert noted == [("receipt", "No address is known."), ("escalation", "No address is known.")]
+    noted = await rows(owner_engine, "SELECT letter, failure FROM outbox ORDER BY sequence, letter")
+    assert noted == [(letter, "No address is known.") for letter in ("receipt", "escalation", "late")]
     assert await rows(owner_engine, "SELECT * FROM outbox_pending") == []
     assert await rows(owner_engine, "SELECT * FROM fault") == []
     assert post.received == []
@@ -381,7 +426,7 @@ async def test_supervisors_of_another_team_are_written_to_only_where_the_team_ha
 
     await correspondence(worker_engine, SmtpMailer(post.url)).send_some()
 
-    assert sorted(str(message["To"]) for message in post.received) == [ADA, "sam@riverbend.example"]
+    assert sorted(str(message["To"]) for message in post.received) == [ADA, ADA, "sam@riverbend.example"]
 
 
 async def test_without_a_mail_server_a_letter_is_a_file_that_a_repetition_overwrites(

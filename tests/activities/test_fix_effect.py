@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from activities.fix_effect import counted_for, effect_of, name_of
+from activities.fix_effect import counted_for, effect_of
 from models.aggregates import Cell
+from models.fixes.cells import name_of_cell
 from models.fixes.commands import CellRef, Plan
 from models.fixes.terms import FixState, Verdict
 from models.fixes.watching import command_after
@@ -119,8 +120,25 @@ def test_other_failures_of_the_family_in_the_same_place_stand_beside_under_their
     elsewhere = sibling.model_copy(update={"office": "central"})
     made = counted(a_plan(), Counter({a_cell(TARGET, WEEK): 1, a_cell(sibling, WEEK): 2, a_cell(elsewhere, WEEK): 4}))
 
-    assert made[name_of(sibling, POLICY)] == 2
-    assert name_of(elsewhere, POLICY) not in made
+    assert made[name_of_cell(sibling, POLICY)] == 2
+    assert name_of_cell(elsewhere, POLICY) not in made
+
+
+def test_what_stands_beside_is_counted_in_the_weeks_that_are_looked_at_alone_and_in_the_targets_family() -> None:
+    sibling = TARGET.model_copy(update={"code": "HND4"})
+    other_family = TARGET.model_copy(update={"code": "TIM2", "family": "TIM"})
+    many_too_late = {sibling.model_copy(update={"code": f"HND{n}"}): 9 for n in (1, 2)}
+    totals = Counter({a_cell(TARGET, WEEK): 1, a_cell(sibling, WEEK): 2, a_cell(other_family, WEEK): 4})
+    totals.update({a_cell(ref, CHANGED_ON + timedelta(weeks=40)): number for ref, number in many_too_late.items()})
+    plan = a_plan(targets=(TARGET.model_copy(update={"family": None}),))
+
+    made = counted(plan, totals)
+
+    assert {name: int(number) for name, number in made.items() if number} == {
+        "The target": 1,
+        name_of_cell(sibling, POLICY): 2,
+    }
+    assert len(made) == 3, "target, control and the one that came in these weeks"
 
 
 def test_the_weeks_that_raised_the_signal_and_the_transition_are_left_out_and_that_is_said() -> None:

@@ -16,15 +16,16 @@ from activities.fix_records import DatabaseFixRecords
 from activities.interface import EffectLook, FixAddress
 from models.events import GENESIS_HASH, chained
 from models.fixes import lifecycle
-from models.fixes.commands import LinkSignal, Note
+from models.fixes.affected import list_id_for
+from models.fixes.commands import ApproveWords, LinkSignal, Note
 from models.fixes.fix import Fix
 from models.fixes.story import apply
-from models.fixes.terms import FixState, Verdict
+from models.fixes.terms import FixAction, FixState, Occasion, Verdict
 from tests.counted_fixes import a_monitored_fix, cells, sunday_after
 from tests.counts import Counted, count
 from tests.fix_record import an_opening, batch_of, fix_records_of, lived_fix, opened_fix
-from tests.given import SUE, a_key, a_text
-from tests.given_fixes import TO_THE_END, WORKED_OUT
+from tests.given import MONDAY, SUE, a_key, a_text
+from tests.given_fixes import TO_THE_END, WORKED_OUT, a_fix_command
 from tests.record import Record
 
 
@@ -189,6 +190,27 @@ async def test_a_signal_is_linked_and_one_that_is_not_in_the_record_holds_nothin
     async with owner_engine.connect() as connection:
         linked = list(await connection.scalars(text("SELECT signal_id FROM fix_signal")))
     assert linked == [known]
+
+
+async def test_the_list_of_an_occasion_is_that_of_the_fix_as_it_stood_also_within_a_batch(
+    records: DatabaseFixRecords, owner_engine: AsyncEngine, fix: Fix
+) -> None:
+    at = fix.last_event_at or MONDAY
+    events, stages = [], [fix]
+    for action in (*WORKED_OUT, *TO_THE_END):
+        events.append(lifecycle.decide(stages[-1], a_fix_command(action, stages[-1]), at))
+        stages.append(apply(stages[-1], events[-1]))
+    words = ApproveWords(actor=SUE, key=a_key(), occasion=Occasion.JUDGED, words=a_text())
+    told = stages[-1]
+    for command in (words, a_fix_command(FixAction.RELAPSE, told)):
+        events.append(lifecycle.decide(stages[-1], command, at))
+        stages.append(apply(stages[-1], events[-1]))
+
+    await records.record_fix(batch_of(fix, *events))
+
+    async with owner_engine.connect() as connection:
+        (list_id,) = await connection.scalars(text("SELECT list_id FROM affected_list"))
+    assert list_id == list_id_for(told, Occasion.JUDGED)
 
 
 async def test_an_event_of_a_fix_cannot_be_changed_or_deleted(owner_engine: AsyncEngine, fix: Fix) -> None:

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
@@ -16,12 +17,14 @@ from activities.anchoring import anchor_missed_days
 from activities.rebuilding_fixes import rebuild_fixes
 from activities.sweeping_fixes import queue_lost_fixes, queue_lost_lists
 from activities.verifying import Verdict, verify_agency
+from models.fixes.commands import LinkSignal
 from models.fixes.fix import Fix
 from models.fixes.terms import FixAction, FixState
 from run.rebuild import restart_fixes
 from run.worker import temporal_worker
 from tests.affected import beginning, listed, people
 from tests.fix_record import an_opening, lived_fix, opened_fix
+from tests.given import SUE, a_key
 from tests.given_fixes import WORKED_OUT
 from tests.live import client_of, work_of
 from tests.record import Record
@@ -59,11 +62,31 @@ async def drill(record: Record, worker_engine: AsyncEngine, owner_engine: AsyncE
     return Drill(worker_engine, owner_engine, await lived_fix(worker_engine, fix, *WORKED_OUT[:1]))
 
 
-async def test_a_fix_whose_events_are_whole_holds_but_for_texts_that_were_never_stored(drill: Drill) -> None:
+async def test_a_fix_whose_events_are_whole_holds_and_the_texts_that_are_gone_are_counted(drill: Drill) -> None:
     verdict = await drill.verdict()
 
-    assert (verdict.fixes, verdict.events) == (1, 2)
-    assert all("is gone" in sentence for sentence in verdict.breaks)  # builders refer to texts that are nowhere
+    assert (verdict.fixes, verdict.events, verdict.breaks) == (1, 2, [])
+    assert verdict.removed_texts == 1, "builders refer to texts that are nowhere"
+
+
+async def test_only_disposal_removes_the_words_of_a_fix(drill: Drill) -> None:
+    before = await drill.verdict()
+    removal = text("DELETE FROM fix_text")
+    async with drill.worker.connect() as connection:
+        with pytest.raises(DBAPIError, match="permission denied"):
+            await connection.execute(removal)
+    async with drill.owner.connect() as connection:
+        with pytest.raises(DBAPIError, match="append-only"):
+            await connection.execute(text("UPDATE fix_text SET body = 'Another'"))
+
+    async with drill.owner.begin() as connection:
+        await connection.execute(text("SET LOCAL ROLE putright_disposal"))
+        await connection.execute(text("SELECT set_config('putright.agency', 'riverbend', true)"))
+        assert (await connection.execute(removal)).rowcount == before.texts
+
+    after = await drill.verdict()
+    assert (after.breaks, after.texts) == ([], 0)
+    assert after.removed_texts == before.removed_texts + before.texts
 
 
 @pytest.mark.parametrize(
@@ -118,6 +141,20 @@ async def test_the_read_model_is_rebuilt_from_the_events(drill: Drill, damage: s
 
     assert (rebuilt.fixes, rebuilt.repaired, rebuilt.unreadable) == (1, 1, [])
     assert (await rebuild_fixes(drill.worker, AGENCY)).repaired == 0
+
+
+async def test_the_signals_of_a_fix_are_rebuilt_too(drill: Drill) -> None:
+    signal_id = uuid4()
+    await drill.tamper(f"""
+        INSERT INTO signal (id, agency, measure, began_week, raised_on, decide_by)
+        VALUES ('{signal_id}', 'riverbend', 'cause', '2026-02-02', '2026-03-01', '2026-03-16')
+    """)
+    await lived_fix(drill.worker, drill.fix, LinkSignal(actor=SUE, key=a_key(), signal_id=signal_id))
+    assert (await rebuild_fixes(drill.worker, AGENCY)).repaired == 0
+    await drill.tamper("DELETE FROM fix_signal")
+
+    assert (await rebuild_fixes(drill.worker, AGENCY)).repaired == 1
+    assert await drill.waiting("fix_signal") == 1
 
 
 @pytest.fixture

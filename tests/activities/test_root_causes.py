@@ -18,6 +18,7 @@ from activities.folding import fold_deltas
 from activities.interface import RootCauseLook, RootCauseOutcome, RootCauseRun
 from activities.policies import Policies
 from activities.root_causes import DatabaseRootCauses
+from analytics.lifetime import Ledger, LifetimeSettings, level_of
 from tests.counts import (
     AGENCY,
     FAILURES,
@@ -27,6 +28,7 @@ from tests.counts import (
     SERVICES,
     SUNDAY,
     USUAL_PER_WEEK,
+    case_of,
     count,
     planted,
     usual,
@@ -53,6 +55,12 @@ async def kept(engine: AsyncEngine) -> list[list[dict[str, Any]]]:
     """Return all that looks have left in the record."""
     tables = {"signal": "id", "signal_week": "signal_id, as_of", "signal_run": "as_of, inputs_hash"}
     return [await rows(engine, f"SELECT * FROM {table} ORDER BY {order}") for table, order in tables.items()]
+
+
+async def budgets(engine: AsyncEngine, look_at: str = "cause") -> list[dict[str, Any]]:
+    """Return what the runs keep of one budget, in the order of the days and of the looks of a day."""
+    runs = await rows(engine, "SELECT settings FROM signal_run ORDER BY as_of, ran_at")
+    return [run["settings"]["lifetime"][look_at] for run in runs]
 
 
 async def weeks_of(engine: AsyncEngine, signal_id: UUID) -> list[date]:
@@ -86,7 +94,10 @@ async def test_a_failure_that_has_tripled_is_flagged_with_all_its_evidence(troub
     assert week["p_value"] < 0.01
     assert week["q_value"] <= 0.10
     assert week["sentences"][0] == outcome.sentences[0]
-    assert f"{week['observed']} complaints in {week['window_weeks']} weeks" in week["sentences"][0]
+    behind = {case_of(one) for one in truth if one.week > window_begins}
+    assert week["evidence"]["issues"] == week["observed"] > week["evidence"]["complaints"] == len(behind)
+    counted = f"{week['observed']} issues in {len(behind)} complaints in {week['window_weeks']} weeks"
+    assert counted in outcome.sentences[0]
     assert f"more than {week['threshold']} is unusual" in week["sentences"][0]
     assert "It began in the week of 2 February 2026" in week["sentences"][1]
 
@@ -101,7 +112,7 @@ async def test_the_evidence_is_what_chart_and_list_are_drawn_from(troubled: Asyn
         if (one.code, one.service, one.office) == PLANTED:
             by_week[one.week.isoformat()] = by_week.get(one.week.isoformat(), 0) + one.change
     series = evidence["series"]
-    assert evidence["cells"][0] == ["HND", *PLANTED]
+    assert evidence["cells"][0] == ["HND", *PLANTED, "south", ""]
     assert evidence["began_week"] == "2026-02-02"
     assert series["weeks"][-1] == "2026-02-23"
     assert series["observed"] == [by_week.get(monday, 0) for monday in series["weeks"]]
@@ -196,6 +207,7 @@ async def test_a_week_that_is_not_over_is_not_judged(troubled: AsyncEngine) -> N
 
 
 async def test_a_past_day_looked_at_after_a_later_one_raises_no_second_signal(troubled: AsyncEngine) -> None:
+    await count(troubled, [replace(one, case="x") for one in planted()])
     (signal_id,) = (await look(troubled)).raised
     a_week_before = SUNDAY - timedelta(weeks=1)
 
@@ -250,13 +262,26 @@ async def test_folding_in_between_changes_nothing(troubled: AsyncEngine) -> None
     assert await kept(troubled) == before
 
 
-async def test_the_channel_a_complaint_came_by_makes_no_difference(worker_engine: AsyncEngine) -> None:
-    by_turns = [replace(one, channel=("web", "phone")[turn % 2]) for turn, one in enumerate(planted())]
-    await count(worker_engine, [*usual(), *by_turns, replace(by_turns[0], channel="post")])
-    mixed = await look(worker_engine)
-    await count(worker_engine, [*usual(), *planted(), planted()[0]], agency="lakeside")
+async def test_a_failure_of_one_channel_or_region_is_told_by_its_name(worker_engine: AsyncEngine) -> None:
+    by_phone = [replace(one, channel="phone") for one in usual()]
+    everywhere = [
+        replace(one, channel="phone", service=service, office=office, case=one.case + "x")
+        for one in planted(weeks=(-2, -1))
+        for service in SERVICES
+        for office in OFFICES
+    ]
+    await count(worker_engine, [*usual(), *by_phone, *everywhere])
 
-    assert mixed.inputs_hash == (await look(worker_engine, agency="lakeside")).inputs_hash
+    (signal_id,) = (await look(worker_engine)).raised
+
+    (signal,) = await rows(worker_engine, "SELECT * FROM signal")
+    (week,) = await rows(worker_engine, "SELECT * FROM signal_week")
+    assert signal["id"] == signal_id
+    named = {name: signal[name] for name in ("code", "service", "region", "office", "channel")}
+    assert named == {"code": "HND3", "service": None, "region": None, "office": None, "channel": "phone"}
+    assert week["evidence"]["cells"][0] == ["HND", "HND3", "", "", "", "phone"]
+    assert [part["code"] for part in week["evidence"]["by_channel"]] == ["phone"]
+    assert "channel " in week["sentences"][0]
 
 
 async def test_what_came_and_was_taken_back_is_as_if_it_had_never_been(troubled: AsyncEngine) -> None:
@@ -271,10 +296,10 @@ async def test_tags_that_were_withdrawn_are_counted_no_more(troubled: AsyncEngin
     await look(troubled)
     (before,) = await rows(troubled, "SELECT observed FROM signal_week")
 
-    await count(troubled, [replace(planted()[-1], change=-1)] * 2)
+    await count(troubled, [replace(planted()[-1], change=-2)])
     outcome = await look(troubled)
     (after,) = await rows(troubled, "SELECT observed FROM signal_week")
-    await count(troubled, [replace(one, change=-4) for one in planted()])
+    await count(troubled, [replace(one, change=-2) for one in planted()[:-1]])
 
     assert len(outcome.seen_again) == 1
     assert after["observed"] == before["observed"] - 2
@@ -323,15 +348,46 @@ async def test_every_week_spends_from_the_budget_and_what_is_open_does_not_refil
 
     await look(troubled, SUNDAY + timedelta(weeks=1))
 
-    first, second = [
-        row["settings"]["lifetime"]["cause"] for row in await rows(troubled, "SELECT * FROM signal_run ORDER BY as_of")
-    ]
-    assert (first["before"], first["open"]) == ([], [])
-    assert second["before"] == first["after"]
-    assert ["HND", *PLANTED] in second["open"][0]
-    discoveries = [entry[2] for entry in second["after"]]
-    assert discoveries == [1, 0]
+    first, second = await budgets(troubled)
+    assert first["open"] == []
+    assert ["HND", *PLANTED, "south", ""] in second["open"][0]
+    assert [budget["charge"][2] for budget in (first, second)] == [1, 0]
     assert 0 < second["false_share_at_most"] <= 0.10
+
+
+async def test_a_look_of_the_same_day_spends_again_once_the_counts_have_changed_and_not_before(
+    troubled: AsyncEngine,
+) -> None:
+    await look(troubled)
+    await look(troubled)
+    await count(troubled, planted(code="INF2"))
+
+    later = await look(troubled)
+    await look(troubled, SUNDAY + timedelta(weeks=1))
+
+    first, second, next_week = await budgets(troubled)
+    assert len(later.raised) == 1
+    assert [budget["charge"][2] for budget in (first, second)] == [1, 1]
+    assert first["level"] > second["level"]  # what the first look spent is gone …
+    assert second["open"]
+    assert next_week["level"] != first["level"]
+    assert next_week["false_share_at_most"] > second["false_share_at_most"] > first["false_share_at_most"]
+
+
+async def test_a_past_day_looked_at_late_is_paid_for_by_the_looks_after_it(troubled: AsyncEngine) -> None:
+    await look(troubled, SUNDAY - timedelta(weeks=6))
+    before = await budgets(troubled)
+    await look(troubled, SUNDAY - timedelta(weeks=8))
+
+    await look(troubled)
+
+    past, first, last = await budgets(troubled)
+    assert [first] == before
+    paid_by = [Ledger.from_json(charges) for charges in ([first["charge"]], [past["charge"], first["charge"]])]
+    cells = (await rows(troubled, "SELECT cells FROM signal_run ORDER BY as_of DESC LIMIT 1"))[0]["cells"]
+    alone, both = (level_of(ledger, first["charge"][0] + 6, cells, LifetimeSettings()) for ledger in paid_by)
+    assert last["level"] == pytest.approx(both)
+    assert last["level"] < alone
 
 
 async def test_a_look_repeated_after_later_and_earlier_ones_gives_the_same(troubled: AsyncEngine) -> None:

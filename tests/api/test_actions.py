@@ -294,3 +294,16 @@ async def test_every_look_at_a_case_is_noted(front: Front) -> None:
     assert [str(row.case_id) for row in noted[:2]] == [taken["id"]] * 2
     assert noted[2].filter == {"team": "general", "order": "queue"}
     assert noted[3].filter == {"words": "form", "order": "queue"}
+
+
+async def test_a_follow_up_is_promised_for_a_day_to_come(front: Front) -> None:
+    taken = await front.case_at(State.IN_TRIAGE)
+    ann = await front.token(Role.CASEWORKER, name="ann")
+
+    over = await front.act(taken["id"], ann, action="assign", owner="ann", follow_up_on="2026-03-03")
+    today = await front.act(taken["id"], ann, action="assign", owner="ann", follow_up_on="2026-03-04")
+
+    assert (over.status_code, today.status_code) == (422, 200)
+    assert over.json()["errors"] == [
+        {"field": "follow_up_on", "sentence": "'follow_up_on': this day is over; name today or a day to come."}
+    ]

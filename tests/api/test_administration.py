@@ -110,6 +110,8 @@ async def test_an_account_is_added_closed_and_opened_and_each_change_is_told(fro
     [
         ({"name": "J Doe"}, "Use small letters"),
         ({"name": "ann"}, "There is an account ann already."),
+        ({"name": "complainant"}, "The record calls others complainant; choose another name."),
+        ({"name": "putright"}, "The record calls others putright; choose another name."),
         ({"display_name": ""}, "Write the person&#39;s name."),
         ({"roles": []}, "Choose at least one role."),
         ({"roles": ["system"]}, "Choose at least one role."),

@@ -125,6 +125,17 @@ async def test_who_answered_before_is_told_why_the_review_is_not_theirs_and_offe
     assert "What you can do" in asked_all_the_same.text
 
 
+async def test_who_answered_is_not_offered_as_reviewer(front: Front) -> None:
+    taken = await front.case_at(State.CLOSED)
+    await front.token(Role.CASEWORKER, name="ben")
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    form = form_of((await front.client.get(f"/cases/{taken['id']}")).text, "reopen")
+
+    assert 'value="ben"' in form
+    assert 'value="ann"' not in form
+
+
 async def test_another_person_may_take_the_review(front: Front) -> None:
     taken = await a_reopened_case(front)
     await sign_in(front, Role.CASEWORKER, "ben")
@@ -233,3 +244,72 @@ async def test_a_triage_that_is_changed_begins_with_what_was_decided(front: Fron
 
     chosen = set(re.findall(r'<option value="(\w+)" selected', page[page.index('id="triage-') :]))
     assert {"complex", "records", "streets"} <= chosen
+
+
+async def test_taking_a_case_and_acting_on_it_keeps_its_place_in_the_list(front: Front) -> None:
+    taken = [await front.case_at(State.IN_TRIAGE) for _ in range(3)]
+    first, second, third = sorted(taken, key=lambda case: str(case["id"]))
+    await sign_in(front, Role.CASEWORKER, "ann")
+    page = (await front.client.get(f"/cases/{second['id']}?show=all&channel=web&from=work")).text
+
+    take = unescape(re.findall(r'action="([^"]*/take[^"]*)"', page)[0])
+    note = unescape(re.findall(r'action="([^"]*/actions/note[^"]*)"', page)[0])
+    took = await send(front, take, key=a_key())
+    acted = await send(front, note, key=a_key(), text="Called.")
+    after = words((await front.client.get(acted.headers["location"])).text)
+
+    assert (took.status_code, acted.status_code) == (303, 303)
+    assert took.headers["location"] == f"/cases/{second['id']}?show=all&channel=web&from=work&done=taken"
+    assert "‹ Previous No. 2 in your list Next ›" in after
+    assert "Done, and recorded." in after
+    assert {first["id"], third["id"]} == set(re.findall(r'href="/cases/([0-9a-f-]{36})\?show=all', page))
+
+
+async def test_who_answers_the_review_is_not_told_that_it_is_for_another_person(front: Front) -> None:
+    taken = await a_reopened_case(front)
+    ben = await front.token(Role.CASEWORKER, name="ben")
+    found = [{"number": 1, "finding": "not_upheld", "remedies": ["explanation"]}]
+    answered = await front.act(taken["id"], ben, action="answer", text="It was paid in March.", issues=found)
+    assert answered.status_code == 200, answered.text
+
+    for name in ("ben", "ann"):
+        await sign_in(front, Role.CASEWORKER, name)
+        assert (
+            "answered this complaint before"
+            not in (await shown(front, f"/cases/{taken['id']}")).partition("Not now")[0]
+        )
+
+
+async def test_what_is_missing_of_one_issue_among_several_is_named_with_its_issue(front: Front) -> None:
+    taken = await front.case_at(State.IN_TRIAGE)
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    issues = [{"number": number, "service": "benefits", "category": "too_slow"} for number in (1, 2)]
+    await front.act(taken["id"], ann, action="triage", severity=1, issues=issues)
+    found = [{"number": number, "finding": "upheld", "remedies": ["apology"]} for number in (1, 2)]
+    await sign_in(front, Role.CASEWORKER, "ann")
+
+    answer = await send(front, f"/cases/{taken['id']}/actions/answer", key=a_key(), text="Found.", finding_1="upheld")
+    await front.act(taken["id"], ann, action="answer", text="Found.", issues=found)
+    tag = await send(front, f"/cases/{taken['id']}/actions/tag_root_cause", key=a_key(), cause_1="N1", cause_2="TIM2")
+
+    assert (answer.status_code, tag.status_code) == (422, 422)
+    assert "Issue 2: say what we found." in words(answer.text)
+    assert "Issue 2: say why it happened." in words(tag.text)
+    assert "Issue 1: say" not in words(tag.text)
+
+
+async def test_a_triage_that_changes_nothing_is_not_recorded(front: Front) -> None:
+    taken = await front.case_at(State.IN_RESOLUTION)
+    await sign_in(front, Role.CASEWORKER, "ann")
+    form = form_of((await front.client.get(f"/cases/{taken['id']}")).text, "triage")
+    chosen = dict(
+        re.findall(
+            r'<select[^>]* name="(\w+)"[^>]*>(?:(?!</select>).)*?<option value="(\w+)" selected', form, re.DOTALL
+        )
+    )
+
+    same = await send(front, f"/cases/{taken['id']}/actions/triage", key=a_key(), **chosen)
+    other = await send(front, f"/cases/{taken['id']}/actions/triage", key=a_key(), **chosen | {"severity": "2"})
+
+    assert "Nothing was changed, so there is nothing to record." in words(same.text)
+    assert (same.status_code, other.status_code) == (422, 303)

@@ -224,12 +224,18 @@ async def test_people_of_a_file_are_listed_once_and_a_wrong_line_is_named(front:
             headers={"Sec-Fetch-Site": "same-origin"},
         )
 
-    good = await uploaded("name,email,amount,authority\nJo Rivers,jo@example.org,25.50,Rule 7\nMo Lane,,,\n")
+    good = await uploaded(
+        "name,email,language,remedy,amount,authority\n"
+        "Jo Rivers,jo@example.org,es,refund,25.50,Rule 7\nMo Lane,,,apology,,\n"
+    )
     short = await uploaded("name,email\nJo Rivers\n")
     odd = await uploaded("name,colour\nJo,green\n")
     wrong = await uploaded("email,amount,authority\njo@example.org,1,Rule 7\nnobody,no,Rule 7\n")
     foreign = await uploaded("name,email\nJosé,jo@example.org\n", "latin-1")
     twice = await uploaded("email\njo@example.org\nJO@example.org\n")
+    nothing = await uploaded("name,remedy\nJo,apology\nMo,\nEd,none\n")
+    nobody = await uploaded("name,email,remedy\n,,apology\n")
+    unwritten = await uploaded("name,language,remedy\nJo,fr,apology\n")
 
     assert good.status_code == 303, words(good.text)
     page = words(await page_of(front, fix_id))
@@ -240,11 +246,15 @@ async def test_people_of_a_file_are_listed_once_and_a_wrong_line_is_named(front:
     assert "Person 2 of the file, email: this holds signs that cannot stand here." in words(wrong.text)
     assert "Person 2 of the file, amount: this must be more than 0." in words(wrong.text)
     assert "This file is not in UTF-8" in words(foreign.text)
+    assert "everybody on a list of remedies gets one; name it" in words(nothing.text)
+    assert "Name the person, or give an address" in words(nobody.text)
+    assert "'fr' is not among the languages of this agency" in words(unwritten.text)
     async with front.owner.begin() as connection:
-        rows = (await connection.execute(text("SELECT contact, amount_cents, authority FROM affected_person"))).all()
+        query = text("SELECT contact, language, amount_cents, authority FROM affected_person ORDER BY number")
+        rows = (await connection.execute(query)).all()
     assert [tuple(row) for row in rows] == [
-        ({"name": "Jo Rivers", "email": "jo@example.org"}, 2550, "Rule 7"),
-        ({"name": "Mo Lane", "email": ""}, None, None),
+        ({"name": "Jo Rivers", "email": "jo@example.org"}, "es", 2550, "Rule 7"),
+        ({"name": "Mo Lane", "email": ""}, "en", None, None),
     ]
 
 

@@ -353,8 +353,9 @@ async def test_reading_a_fix_is_noted(front: Front) -> None:
     await front.client.get("/api/v1/fixes", headers=odo)
 
     async with front.owner.begin() as connection:
-        noted = (await connection.scalars(text("SELECT filter FROM audit_read WHERE actor = 'odo' ORDER BY id"))).all()
-    assert noted == [{"fix": fix_id}, {"fixes": "all"}]
+        query = text("SELECT what, filter FROM audit_read WHERE actor = 'odo' ORDER BY id")
+        noted = [tuple(row) for row in await connection.execute(query)]
+    assert noted == [("fix", {"fix": fix_id}), ("fix", {"fixes": "all"})]
 
 
 async def test_past_signals_tell_how_often_each_family_was_right(front: Front) -> None:

@@ -6,10 +6,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from analytics.effect_power import weeks_needed
-from api.cells import by_kind, name_of_cell, weekly
 from api.past import past_of
 from api.planning import candidates, countable, look_on
 from models.aggregates import Cell
+from models.fixes.cells import by_kind, name_of_cell, weekly
 from models.fixes.commands import CellRef
 from tests.given import a_policy
 

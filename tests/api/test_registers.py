@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,14 +13,16 @@ import pytest
 from sqlalchemy import text
 
 from models.terms import Role, State
-from tests.api.conftest import Front
-from tests.given import a_key
+from tests.api.conftest import NOW, Front
+from tests.given import a_key, a_policy
 
 FAILURE = {
     "kind": "failure", "failure": "HND3", "contributing_cause": "PRO", "severity": 2, "harm": 1, "scope": "one_person",
 }  # fmt: skip
 
 SERIES = {"weeks": ["2026-02-16", "2026-02-23"], "observed": [1, 9], "expected": [1.5, 1.5], "upper_band": [5, 5]}
+
+EVIDENCE = {"cells": [["HND", "HND3", "benefits", "", "", ""]], "series": SERIES}
 
 
 async def a_signal(front: Front, agency: str = "riverbend", **changed: object) -> UUID:
@@ -41,7 +44,7 @@ async def a_signal(front: Front, agency: str = "riverbend", **changed: object) -
                 """),
                 {
                     "id": told["id"], "as_of": as_of, "agency": agency, "observed": observed,
-                    "evidence": json.dumps({"cells": [["HND", "HND3", "benefits", ""]], "series": SERIES}),
+                    "evidence": json.dumps(EVIDENCE | {"issues": observed, "complaints": observed}),
                 },
             )  # fmt: skip
     assert isinstance(told["id"], UUID)
@@ -102,6 +105,25 @@ async def test_the_cases_behind_an_intake_signal_are_those_that_came_in_so(front
     assert {case["reference"] for case in all_told["cases"]} == {taken["reference"], other["reference"]}
 
 
+async def test_the_cases_behind_a_signal_of_a_region_and_channel_are_those_of_its_offices(front: Front) -> None:
+    told = {"measure": "intake", "code": "too_slow", "family": "intake"}
+    here = await a_signal(front, "riverbend", **told, region="north", channel="phone")
+    elsewhere = await a_signal(front, "riverbend", **told, region="elsewhere")
+    taken = await front.open_case(office="northgate")
+    await front.open_case(office="harbor")
+    async with front.owner.begin() as connection:
+        await connection.execute(
+            text("UPDATE case_file SET channel = 'phone' WHERE case_id = :id"), {"id": UUID(taken["id"])}
+        )
+    amy = await front.token(Role.ANALYST)
+
+    north = (await front.client.get(f"/api/v1/signals/{here}", headers=amy)).json()
+    unknown = (await front.client.get(f"/api/v1/signals/{elsewhere}", headers=amy)).json()
+
+    assert [case["reference"] for case in north["cases"]] == [taken["reference"]]
+    assert unknown["cases"] == []
+
+
 async def test_a_decision_is_made_once_per_key_with_a_reason(front: Front) -> None:
     signal_id = await a_signal(front)
     sue, key = await front.token(Role.SUPERVISOR, name="sue"), a_key()
@@ -115,6 +137,29 @@ async def test_a_decision_is_made_once_per_key_with_a_reason(front: Front) -> No
     assert (first.json()["decision"], first.json()["decided_by"]) == ("accept", "sue")
     undecided = await front.client.get("/api/v1/signals?undecided=true", headers=sue)
     assert undecided.json()["signals"] == []
+
+
+async def test_a_decision_repeated_when_the_failure_is_called_otherwise_is_the_first_one(front: Front) -> None:
+    signal_id = await a_signal(front)
+    sue, key = await front.token(Role.SUPERVISOR, name="sue"), a_key()
+    first = await decide(front, signal_id, sue, key, decision="accept", reason="The move in August.")
+    tomorrow = NOW + timedelta(days=1)
+    policy = a_policy()
+    renamed = [service.model_copy(update={"name": {"en": "Aid", "es": "Ayuda"}}) for service in policy.agency.services]
+    document = policy.model_copy(
+        update={"agency": policy.agency.model_copy(update={"services": tuple(renamed)})}
+    ).model_dump_json()
+    async with front.owner.begin() as connection:
+        await connection.execute(
+            text("INSERT INTO policy_version VALUES ('riverbend', 2, 'renamed', :at, CAST(:document AS jsonb))"),
+            {"at": tomorrow, "document": document},
+        )
+
+    front.app.state.services = replace(front.services, clock=lambda: tomorrow)
+    again = await decide(front, signal_id, sue, key, decision="accept", reason="The move in August.")
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json()["fix_id"] == first.json()["fix_id"]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +177,37 @@ async def test_a_decision_that_is_none_is_refused(front: Front, asked: dict[str,
     signal_id, sue = await a_signal(front), await front.token(Role.SUPERVISOR)
 
     assert (await decide(front, signal_id, sue, **asked)).status_code == 422
+
+
+async def test_a_signal_is_put_off_no_longer_than_the_policy_lets_and_comes_back(front: Front) -> None:
+    signal_id, sue = await a_signal(front), await front.token(Role.SUPERVISOR, name="sue")
+
+    too_long = await decide(front, signal_id, sue, decision="defer", reason="Later.", defer_until="2026-04-02")
+    put_off = await decide(front, signal_id, sue, decision="defer", reason="Later.", defer_until="2026-04-01")
+    waiting = (await front.client.get("/api/v1/signals?undecided=true", headers=sue)).json()["signals"]
+
+    assert (too_long.status_code, put_off.status_code, waiting) == (422, 201, [])
+    assert too_long.json()["errors"][0]["sentence"] == (
+        "'defer_until': a signal is put off for 20 business days at most; name a day up to 1 April 2026."
+    )
+    assert (put_off.json()["state"], put_off.json()["due_on"]) == ("snoozed", "2026-04-01")
+
+
+async def test_evidence_beside_complaints_is_attached_once_per_key(front: Front) -> None:
+    signal_id, key = await a_signal(front), a_key()
+    amy = await front.token(Role.ANALYST, name="amy") | {"Idempotency-Key": key}
+    path = f"/api/v1/signals/{signal_id}/evidence"
+    told = {"source": "survey", "words": "One in nine waited.", "people_count": 90, "gathered_on": "2026-02-01"}
+
+    first = await front.client.post(path, json=told, headers=amy)
+    again = await front.client.post(path, json=told, headers=amy)
+    other = await front.client.post(path, json=told | {"words": "Others waited."}, headers=amy)
+    to_come = await front.client.post(path, json=told | {"gathered_on": "2026-03-05"}, headers=amy)
+    shown = (await front.client.get(f"/api/v1/signals/{signal_id}", headers=amy)).json()
+
+    assert (first.status_code, again.status_code, other.status_code, to_come.status_code) == (201, 201, 409, 422)
+    assert shown["evidence"] == first.json()["evidence"] == again.json()["evidence"]
+    assert [(e["source"], e["people_count"], e["added_by"]) for e in shown["evidence"]] == [("survey", 90, "amy")]
 
 
 async def test_a_signal_of_another_agency_is_as_if_absent(front: Front) -> None:

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
+
 from models.terms import Role, State
 from tests.api.conftest import Front
 from tests.api.test_case_page import words
-from tests.api.test_registers import FAILURE, a_signal
+from tests.api.test_registers import EVIDENCE, FAILURE, a_signal
 from tests.api.test_staff_pages import send, sign_in
 from tests.given import a_key
 
@@ -168,4 +171,169 @@ async def test_the_list_shows_how_often_signals_were_right(front: Front) -> None
 
     listed = words((await front.client.get("/signals")).text)
 
-    assert "33% 1 of 3 decided signals" in listed
+    assert "too few to say 1 of 3 decided signals" in listed
+
+
+CARD = {
+    "issues": 9, "complaints": 8, "clusters": 6,
+    "waiting": {"expected": 4.2, "low": 2, "high": 7, "by": "delay"},
+    "completeness": {"share": 0.83, "weeks": [1.0, 0.83]},
+    "masked_weeks": ["2026-01-05", "2026-01-12"],
+    "by_office": [
+        {"code": "harbor", "observed": 7, "expected": 1.2}, {"code": "", "observed": 2, "expected": 0.3},
+    ],
+    "by_channel": [{"code": "web", "observed": 9, "expected": 1.5}],
+    "where_exactly": {"offices": ["harbor"], "observed": 7, "expected": 1.2, "p_value": 0.004},
+    "ranking": {
+        "place": 2, "excess_per_quarter_at_least": 11.5, "harm": 1.4, "persistence": 1.1, "vulnerability": 1.0,
+        "priority": 17.7, "formula": "At least 11.5 more …", "harm_known_of": [5, 9],
+    },
+    "doubts": ["The policy changed on 2 March 2026, within these weeks."],
+}  # fmt: skip
+
+
+async def with_evidence(front: Front, signal_id: UUID, **evidence: object) -> None:
+    """Have the latest week hold more than its series."""
+    async with front.owner.begin() as connection:
+        await connection.execute(
+            text("UPDATE signal_week SET evidence = CAST(:evidence AS jsonb) WHERE signal_id = :id"),
+            {"id": signal_id, "evidence": json.dumps(EVIDENCE | evidence)},
+        )
+
+
+async def test_a_card_says_what_stands_beside_the_count_where_it_is_and_what_it_weighs(front: Front) -> None:
+    signal_id = await a_signal(front)
+    await with_evidence(front, signal_id, **CARD)
+    async with front.owner.begin() as connection:
+        await connection.execute(
+            text("""
+                INSERT INTO text_drift SELECT 'riverbend', kind, '2026-03-02', 400, 90, shares, '{}', 0.6, '2026-03-02'
+                FROM (VALUES ('failure', CAST('[{"code": "HND3", "before": 0.1, "after": 0.3, "q": 0.01}]' AS jsonb)),
+                             ('category', CAST('[{"code": "lost", "before": 0.1, "after": 0.3, "q": 0.01}]' AS jsonb))
+                ) AS looks (kind, shares)
+            """)
+        )
+
+    page = words(await page_of(front, signal_id))
+
+    assert "Seen 9 issues in 8 complaints in 4 weeks" in page
+    assert "9 issues in 8 complaints in the 4 weeks to March 1, 2026: 1.5 were expected" in page
+    assert "2 near-identical letters: the 8 complaints are 6 different letters." in page
+    assert "Not counted: about 4.2 more (2 to 7) are expected" in page
+    assert "About 83% of the root causes of these weeks are confirmed already" in page
+    assert "2 weeks between January 5, 2026 and January 12, 2026 were not learned from" in page
+    assert "Most of all at Harbor Service Center: 7 seen, 1.2 expected." in page
+    assert "Harbor Service Center 7 1.2 not stated 2 0.3" in page
+    assert "By channel" not in page
+    assert "It came number 2 among the findings of its look." in page
+    assert "Harm × 1.40, known of 5 of 9 issues" in page
+    assert "The policy changed on March 2, 2026, within these weeks." in page
+    assert "“Dropped or lost” went from 10% to 30% of the cases." in page
+    assert "“Lost" not in page
+
+
+async def test_a_standing_signal_and_a_creeping_one_have_figures_of_their_own(front: Front) -> None:
+    standing, creeping = await a_signal(front, kind="standing"), await a_signal(front, kind="creep", code="HND1")
+    creep = {
+        "excess": 12.4, "threshold": 9.1, "weeks_under_way": 31, "since": "2025-08-04", "in_control_years": 20.0,
+        "p_value": 0.01, "sentence": "It has crept up for 31 weeks.",
+    }  # fmt: skip
+    out_of_proportion = {
+        "ebgm": 2.64, "eb05": 2.08, "eb95": 3.31, "observed": 9, "expected": 3.4, "weeks": 52,
+        "false_share_at_most": 0.05, "is_prior_learnt": True, "sentence": "It is 2.6 times as often as elsewhere.",
+    }  # fmt: skip
+    await with_evidence(front, standing, kind="standing", standing=out_of_proportion, creep=creep)
+    await with_evidence(front, creeping, kind="creep", creep=creep)
+
+    one, other = words(await page_of(front, standing)), words(await page_of(front, creeping))
+
+    assert "always too many, counted by root cause" in one
+    assert "Times as often 2.6 (90 % sure: 2.1 to 3.3)" in one
+    assert "It has crept up for 31 weeks." in one
+    assert "Unusual from" not in one
+    assert "a little more every week, counted by root cause" in other
+    assert "Creeping for 31 weeks" in other
+    assert "Chance alone about once in 20 years" in other
+
+
+async def test_an_issue_is_named_where_its_complaint_has_several(front: Front) -> None:
+    taken = await front.open_case()
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    issues = [{"number": number, "service": "benefits", "category": "too_slow"} for number in (1, 2)]
+    assert (await front.act(taken["id"], ann, action="triage", issues=issues, severity=1)).status_code == 200
+    signal_id = await whole_week(front, measure="intake", code="too_slow", family="intake")
+
+    page = words(await page_of(front, signal_id))
+
+    assert f"{taken['reference']} · issue 2 of 2 · Benefit payments" in page
+
+
+async def test_the_rule_of_a_decision_stands_under_it_in_numbers(front: Front) -> None:
+    signal_id = await a_signal(front)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    await send(front, f"/signals/{signal_id}/decisions", key=a_key(), decision="reject", reason="A holiday.")
+
+    decided = words((await page_of(front, signal_id)).partition('id="decided"')[2].partition("</section>")[0])
+
+    assert (
+        "should a look find 1.5 times the excess of this decision, which was 0.9 more a week than expected" in decided
+    )
+    assert "Not seen again in the looks of 8 weeks, it expires." in decided
+
+
+async def test_an_expired_signal_says_so_and_leaves_the_list_of_those_to_decide(front: Front) -> None:
+    signal_id = await a_signal(front, raised_on=date(2025, 11, 4))
+    async with front.owner.begin() as connection:
+        await connection.execute(text("UPDATE signal_week SET as_of = as_of - 120"))
+        await connection.execute(
+            text("INSERT INTO signal_run (agency, as_of, inputs_hash, settings, cells) "
+                 "VALUES ('riverbend', '2026-03-01', 'h', '{}', 9)")
+        )  # fmt: skip
+
+    page, listed = words(await page_of(front, signal_id)), words((await front.client.get("/signals")).text)
+
+    assert "It expired on January 2, 2026: the weekly looks of 8 weeks have not seen it again." in page
+    assert "No signal waits for a decision." in listed
+    assert "expired on January 2, 2026: not seen since November 7, 2025" in listed
+
+
+async def test_what_weighs_most_stands_first_among_those_to_decide(front: Front) -> None:
+    light, heavy = await a_signal(front, raised_on=date(2026, 3, 3)), await a_signal(front, raised_on=date(2026, 2, 1))
+    for signal_id, priority in ((light, 2.5), (heavy, 40.0)):
+        await with_evidence(front, signal_id, ranking=CARD["ranking"] | {"priority": priority})  # type: ignore[operator]
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    listed = (await front.client.get("/signals")).text
+
+    assert listed.index(f"/signals/{heavy}") < listed.index(f"/signals/{light}")
+
+
+async def test_evidence_stands_beside_the_signal_counted_apart(front: Front) -> None:
+    signal_id, key = await a_signal(front), a_key()
+    await sign_in(front, Role.ANALYST, "amy")
+    path = f"/signals/{signal_id}/evidence"
+    told = {"key": key, "source": "event", "words": "Said at the library.", "people_count": "11"}
+
+    unsaid = await send(front, path, key=a_key(), words="")
+    added = [await send(front, path, **told) for _ in range(2)]
+    await send(front, path, key=a_key(), source="employee_idea", words="A clerk: scan them at the door.")
+    page = words((await front.client.get(f"/signals/{signal_id}")).text)
+
+    assert (unsaid.status_code, [answer.status_code for answer in added]) == (422, [303, 303])
+    assert "Say where it comes from." in words(unsaid.text)
+    assert "Said at an event or in a conversation 1 piece, for 11 people Said at the library." in page
+    assert "An employee's observation or idea 1 piece A clerk: scan them at the door." in page
+    assert "Seen 9 complaints in 4 weeks" in page
+
+
+async def test_a_fix_takes_the_evidence_of_its_signal_along(front: Front) -> None:
+    signal_id = await a_signal(front)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    told = {"source": "survey", "words": "One in nine waited.", "people_count": "90"}
+    await send(front, f"/signals/{signal_id}/evidence", key=a_key(), **told)
+    await send(front, f"/signals/{signal_id}/decisions", key=a_key(), decision="accept", reason="The move.")
+    fix = re.findall(r'href="(/fixes/[0-9a-f-]{36})"', await page_of(front, signal_id))[0]
+
+    page = words((await front.client.get(fix)).text)
+
+    assert "Attached to a signal: found by a survey, 1 piece, for 90 people One in nine waited." in page

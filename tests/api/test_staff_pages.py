@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from api.pages.supervisor import SIGNALS_SHOWN
+from api.pages.signals import SIGNALS_SHOWN
 from api.writes.sessions import start_session
 from models.terms import Role
 from tests.api.conftest import NOW, Front

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+from sqlalchemy import text
 
 from models.terms import Role, State
 from tests.api.conftest import Front
@@ -110,3 +111,44 @@ async def test_the_secret_never_comes_from_the_record(front: Front) -> None:
     taken = await front.file()
 
     assert taken["secret"].replace("-", "") not in str(await track(front, taken))
+
+
+async def test_every_point_of_the_answer_is_told_with_what_is_given_for_it(front: Front) -> None:
+    taken = await front.case_at(State.IN_RESOLUTION)
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    amount = {"cents": 2_550, "authority": "Rule 12(b)"}
+    issues = [{"number": 1, "finding": "upheld", "remedies": ["refund", "apology"], "amount": amount}]
+    before = (await track(front, taken)).json()["points"]
+    await front.act(taken["id"], ann, action="answer", text="We pay it back.", issues=issues)
+
+    [point] = (await track(front, taken)).json()["points"]
+
+    assert before == []
+    assert point == {"service": "benefits", "category": "too_slow"} | issues[0]
+
+
+async def test_until_when_a_review_may_be_asked_for_is_told_from_the_answer_on(front: Front) -> None:
+    asked, answered, closed = [
+        (await track(front, await front.case_at(state))).json()["review_until"]
+        for state in (State.IN_RESOLUTION, State.ANSWERED, State.CLOSED)
+    ]
+
+    assert asked is None
+    assert answered is not None
+    assert closed >= answered
+
+
+async def test_one_look_at_ones_complaint_is_one_row_of_the_audit(front: Front) -> None:
+    taken = await front.file()
+    shown = {"reference": taken["reference"], "secret": taken["secret"]}
+    looks = text("SELECT count(*) FROM audit_read WHERE what = 'track'")
+
+    async def seen_after(answer: httpx.Response) -> tuple[int, int]:
+        async with front.owner.connect() as connection:
+            return answer.status_code, (await connection.execute(looks)).scalar_one()
+
+    assert await seen_after(await front.client.post("/a/riverbend/track", data=shown)) == (303, 0)
+    assert await seen_after(await front.client.get("/a/riverbend/track/view")) == (200, 1)
+    note = {"action": "note", "note": "One more thing."}
+    assert await seen_after(await front.client.post("/a/riverbend/track/act", data=note)) == (303, 1)
+    assert await seen_after(await front.client.post("/a/riverbend/track/act", data=note | {"note": ""})) == (422, 2)

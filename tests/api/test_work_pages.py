@@ -106,16 +106,23 @@ async def test_the_decision_is_the_loudest_button_where_an_answer_waits_for_it(f
 async def overdue(front: Front, count: int) -> None:
     """Bring cases past their due dates without anybody having noted it, as imports do."""
     for _ in range(count):
-        taken = await front.open_case()
-        async with front.owner.begin() as connection:
-            await connection.execute(
-                text("UPDATE case_file SET queue_at = :at, due_at = :at WHERE case_id = :id"),
-                {"at": NOW - timedelta(days=3), "id": UUID(taken["id"])},
-            )
+        await make_late(front, (await front.open_case())["id"])
+
+
+async def make_late(front: Front, case_id: str) -> None:
+    async with front.owner.begin() as connection:
+        await connection.execute(
+            text("UPDATE case_file SET queue_at = :at, due_at = :at WHERE case_id = :id"),
+            {"at": NOW - timedelta(days=3), "id": UUID(case_id)},
+        )
 
 
 async def test_what_is_late_is_counted_as_it_is_listed_though_nobody_has_noted_it(front: Front) -> None:
-    await overdue(front, 3)
+    anns = await front.case_at(State.IN_TRIAGE)
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    assert (await front.act(anns["id"], ann, action="assign", owner="ann")).status_code == 200
+    await make_late(front, anns["id"])
+    await overdue(front, 2)
     await front.open_case()
     await sign_in(front, Role.SUPERVISOR, "sue")
 
@@ -125,6 +132,7 @@ async def test_what_is_late_is_counted_as_it_is_listed_though_nobody_has_noted_i
     assert "<b>3</b><span>late</span>" in workload
     assert listed.count("data-row") == 3
     assert re.search(r'<a href="/queue\?team=.*</a></th><td class="number">4</td><td class="number">3</td>', workload)
+    assert '<a href="/queue?owner=ann">ann</a></th><td class="number">1</td><td class="number">1</td>' in workload
 
 
 @pytest.mark.parametrize("query", ["show=zzz", "state=moo", "stage=x"])

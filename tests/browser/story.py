@@ -10,6 +10,7 @@ from typing import Self
 from uuid import UUID, uuid4
 
 import httpx
+from psycopg.types.json import Jsonb
 
 from tests.browser.product import AGENCY, Product
 
@@ -132,6 +133,7 @@ def live_through(product: Product) -> Told:
     _raise_a_signal(product, told)
     with Desk(product, "sue") as sue:
         _lead_fixes(product, told, sue)
+    _read_texts(product, told)
     return told
 
 
@@ -167,6 +169,32 @@ def _hold_a_day(product: Product, told: Told, ivy: Desk) -> None:
     )  # fmt: skip
 
 
+def _read_texts(product: Product, told: Told) -> None:
+    """Leave what a worker's reading would have left: a suggestion, a copy, and the week's look at coding."""
+    now = datetime.now(UTC)
+    week = now.date() - timedelta(days=now.weekday())
+    ids = [receipt["id"] for receipt in told.receipts]
+    best = {"codes": ["needs_repair", "too_slow"], "chances": [0.71, 0.2], "abstained": False, "made_at": now}
+    said = {"needs_repair": ["street light", "is out"]}
+    product.write(
+        "text_suggestion", case_id=ids[3], number=1, kind="category", agency=AGENCY, version=1, **best, words=said
+    )
+    product.write(
+        "text_copy", case_id=ids[3], agency=AGENCY, of_case_id=ids[2], similarity=0.9, found_at=now
+    )  # fmt: skip
+    product.write(
+        "coding_queue", agency=AGENCY, week=week, place=1, case_id=ids[0], number=1, uncertainty=0.9, distinctness=1.0
+    )
+    product.write(
+        "text_drift", agency=AGENCY, kind="failure", week=week, cases_before=300, cases_after=80, shares=Jsonb([]),
+        words=[], words_p_value=0.4, made_at=now,
+    )  # fmt: skip
+    product.write(
+        "text_new_failure", agency=AGENCY, week=week, place=1, case_ids=[UUID(one) for one in ids[:2]],
+        letter_count=5, expected_count=0.2, words=["kiosk", "screen"], made_at=now,
+    )  # fmt: skip
+
+
 def _raise_a_signal(product: Product, told: Told) -> None:
     today = datetime.now(UTC).date()
     monday = today - timedelta(days=today.weekday() + 7)
@@ -182,8 +210,27 @@ def _raise_a_signal(product: Product, told: Told) -> None:
             "Stalled, Public records, Central Office: 23 complaints in 4 weeks, where 6.2 were expected.",
             "It began four weeks ago; chance alone would do this here less than once in 1,000 years.",
         ],
-        evidence={"cells": [["TIM", "TIM2", "records", "central"]], "series": series(monday)},
+        evidence={"cells": [["TIM", "TIM2", "records", "central", "", ""]], "series": series(monday), **CARD},
     )  # fmt: skip
+
+
+CARD = {
+    "kind": "surge", "issues": 23, "complaints": 22, "clusters": 20, "false_share_at_most": 0.1,
+    "waiting": {"expected": 4.2, "low": 2, "high": 7, "by": "delay"},
+    "by_channel": [
+        {"code": "phone", "observed": 14, "expected": 2.9}, {"code": "web", "observed": 9, "expected": 3.3},
+    ],
+    "ranking": {
+        "place": 1, "excess_per_quarter_at_least": 31.2, "harm": 1.4, "persistence": 1.06, "vulnerability": 1.0,
+        "priority": 46.3, "harm_known_of": [19, 23],
+        "formula": "At least 31.2 more than expected in a quarter × harm 1.4 × lasting 1.06 × vulnerable people 1 = 46",
+    },
+    "doubts": ["The policy changed on 2 March 2026, within these weeks: a new code can look like a failure."],
+    "creep": {
+        "excess": 12.4, "threshold": 9.1, "weeks_under_way": 31, "since": "2025-08-04", "in_control_years": 20.0,
+        "p_value": 0.01, "sentence": "It has also crept up for 31 weeks.",
+    },
+}  # fmt: skip
 
 
 LOST = {"measure": "cause", "family": "HND", "code": "HND3", "service": "benefits"}

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
-from api.pages import admin, audit, case, desk, entry, fixes, public, spot, supervisor, work, you_said
+from api.pages import assets
+from api.pages.router import PARTS
 from models.terms import Role
 from tests.browser.conftest import Checked, SignedIn
 from tests.browser.story import Told
@@ -24,8 +25,7 @@ _REACH = """() => [...document.querySelectorAll('body *')]
 
 
 def page_routes() -> set[str]:
-    parts = (admin, audit, case, desk, entry, fixes, public, spot, supervisor, work, you_said)
-    routes = [route for part in parts for route in part.router.routes]
+    routes = [route for part in PARTS if part is not assets for route in part.router.routes]
     return {route.path for route in routes if "GET" in route.methods} - NOT_PAGES
 
 
@@ -42,13 +42,17 @@ ANN, SUE = ("ann", Role.CASEWORKER), ("sue", Role.SUPERVISOR)
 VISITS: dict[str, list[Visit]] = {
     "/": [Visit(lambda _: "/")],
     "/a/{slug}": [Visit(lambda _: "/a/riverbend")],
-    "/a/{slug}/complain": [Visit(lambda _: "/a/riverbend/complain")],
+    "/a/{slug}/complain": [
+        Visit(lambda _: "/a/riverbend/complain"),
+        Visit(lambda _: "/a/riverbend/complain?lang=es"),
+    ],
     "/a/{slug}/receipt": [Visit(lambda _: "/a/riverbend/receipt", tracks=lambda told: told.open)],
     "/a/{slug}/track": [Visit(lambda _: "/a/riverbend/track")],
     "/a/{slug}/track/view": [
         Visit(lambda _: "/a/riverbend/track/view", tracks=lambda told: told.open),
         Visit(lambda _: "/a/riverbend/track/view", tracks=lambda told: told.waiting),
         Visit(lambda _: "/a/riverbend/track/view", tracks=lambda told: told.answered),
+        Visit(lambda _: "/a/riverbend/track/view?lang=es", tracks=lambda told: told.answered),
     ],
     "/sign-in": [Visit(lambda _: "/sign-in")],
     "/work": [Visit(lambda _: "/work", ANN)],
@@ -81,6 +85,7 @@ VISITS: dict[str, list[Visit]] = {
         Visit(lambda _: "/audit", ("odo", Role.AUDITOR)),
         Visit(lambda told: f"/audit?case={told.open['reference']}", ("odo", Role.AUDITOR)),
     ],
+    "/coding": [Visit(lambda _: "/coding", SUE)],
     "/workload": [Visit(lambda _: "/workload", SUE)],
 }  # fmt: skip
 ALL = [
@@ -120,7 +125,7 @@ def visited(
 def test_a_page_is_accessible_and_well_formed(visited: Page, accessible: Checked) -> None:
     accessible(visited)
     assert " | " in visited.title()
-    assert visited.locator("html").get_attribute("lang") == "en"
+    assert visited.locator("html").get_attribute("lang") == ("es" if "lang=es" in visited.url else "en")
     expect(visited.locator("h1")).to_have_count(1)
     assert visited.locator("[style], script:not([src])").count() == 0
 

@@ -193,7 +193,7 @@ def test_the_queue_is_walked_by_keyboard(signed_in: SignedIn, told: Told) -> Non
     page.keyboard.press("j")
     second = page.locator("[data-row] a").nth(1)
     expect(second).to_be_focused()
-    title = second.inner_text()
+    title = second.inner_text().splitlines()[0]
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", level=1)).to_have_text(title)

@@ -234,7 +234,7 @@ def test_nobody_reviews_their_own_answer_and_nobody_approves_their_own_proposal(
 @given(life=lives)
 @AS_OFTEN
 def test_no_two_letters_of_a_case_share_an_id(life: Life) -> None:
-    ids = [letter.id for _, event, then in life.steps() for letter in letters_of(event, then)]
+    ids = [letter.id for before, event, then in life.steps() for letter in letters_of(event, before, then)]
 
     assert len(ids) == len(set(ids))
 

@@ -19,9 +19,16 @@ from workflows.complaint import ComplaintWorkflow
 from workflows.help_affected import HelpAffectedWorkflow
 from workflows.root_cause import RootCauseWorkflow
 from workflows.systemic_fix import SystemicFixWorkflow
+from workflows.text import TextWorkflow
 
 KEPT = Path(__file__).with_name("fingerprints.json")
-WORKFLOWS: tuple[type, ...] = (ComplaintWorkflow, RootCauseWorkflow, SystemicFixWorkflow, HelpAffectedWorkflow)
+WORKFLOWS: tuple[type, ...] = (
+    ComplaintWorkflow,
+    RootCauseWorkflow,
+    SystemicFixWorkflow,
+    HelpAffectedWorkflow,
+    TextWorkflow,
+)
 NAMED_BY_ARGUMENT = {
     "execute_activity",
     "execute_activity_method",

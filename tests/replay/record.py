@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper
 
-from activities.interface import RootCauseRun
+from activities.interface import RootCauseRun, TextRun
 from run.migrate import migrate
 from run.settings import API_ROLE, WORKER_ROLE
 from run.worker import temporal_worker
@@ -38,12 +38,14 @@ from workflows.complaint import ComplaintWorkflow
 from workflows.help_affected import HelpAffectedWorkflow
 from workflows.root_cause import RootCauseWorkflow
 from workflows.systemic_fix import SystemicFixWorkflow
+from workflows.text import TextWorkflow
 
 HISTORIES = Path(__file__).with_name("histories")
 IDENTITY = "recorder"
 """In place of the process and machine that histories otherwise name."""
 ONE_LOOK = "one_look"
 ONE_LIST = "one_list"
+ONE_NIGHT = "one_night"
 _log = logging.getLogger(__name__)
 
 
@@ -84,7 +86,8 @@ async def record() -> None:
     missing = [life for life in LIVES if not history_file(life, ComplaintWorkflow).exists()]
     missing_fixes = [life for life in FIX_LIVES if not history_file(life, SystemicFixWorkflow).exists()]
     look, help_ = history_file(ONE_LOOK, RootCauseWorkflow), history_file(ONE_LIST, HelpAffectedWorkflow)
-    if not missing and not missing_fixes and look.exists() and help_.exists():
+    night = history_file(ONE_NIGHT, TextWorkflow)
+    if not missing and not missing_fixes and look.exists() and help_.exists() and night.exists():
         _log.info("a history of every life is kept already")
         return
     settings = {"limit.historyCount.suggestContinueAsNew": str(CONTINUES_AFTER_EVENTS)}
@@ -102,12 +105,23 @@ async def record() -> None:
                 await keep(await looked(desk), look)
             if not help_.exists():
                 await keep(await helped(desk), help_)
+            if not night.exists():
+                await keep(await read(desk), night)
 
 
 async def looked(desk: Desk) -> WorkflowHandle[Any, Any]:
     """Have the root causes looked at once."""
     handle = await desk.client.start_workflow(
         RootCauseWorkflow.run, RootCauseRun(agency="riverbend"), id="root-cause/once", task_queue=desk.task_queue
+    )
+    await handle.result()
+    return handle
+
+
+async def read(desk: Desk) -> WorkflowHandle[Any, Any]:
+    """Have the texts read for a night."""
+    handle = await desk.client.start_workflow(
+        TextWorkflow.run, TextRun(agency="riverbend"), id="texts/once", task_queue=desk.task_queue
     )
     await handle.result()
     return handle

@@ -17,17 +17,19 @@ from activities.interface import (
     WORKFLOW_TYPE_COMPLAINT,
     WORKFLOW_TYPE_FIX,
     WORKFLOW_TYPE_ROOT_CAUSE,
+    WORKFLOW_TYPE_TEXTS,
 )
 from run.worker import sandbox
 from tests.replay.fingerprints import WORKFLOWS
 from tests.replay.fix_lives import FIX_LIVES
 from tests.replay.keys import fixed_converter
 from tests.replay.lives import LIVES
-from tests.replay.record import HISTORIES, ONE_LIST, ONE_LOOK, history_file
+from tests.replay.record import HISTORIES, ONE_LIST, ONE_LOOK, ONE_NIGHT, history_file
 from workflows.complaint import ComplaintWorkflow
 from workflows.help_affected import HelpAffectedWorkflow
 from workflows.root_cause import RootCauseWorkflow
 from workflows.systemic_fix import SystemicFixWorkflow
+from workflows.text import TextWorkflow
 
 KEPT = sorted(HISTORIES.glob("*.json"))
 MISSING = "No history of this life under today's commands; keep one: python -m tests.replay.record"
@@ -56,9 +58,10 @@ def test_a_history_of_every_life_of_a_fix_is_kept_under_todays_commands(life: st
     assert history_file(life, SystemicFixWorkflow).exists(), MISSING
 
 
-def test_histories_of_the_weekly_look_and_of_a_list_are_kept_under_todays_commands() -> None:
+def test_histories_of_the_weekly_look_of_a_list_and_of_a_night_are_kept_under_todays_commands() -> None:
     assert history_file(ONE_LOOK, RootCauseWorkflow).exists(), MISSING
     assert history_file(ONE_LIST, HelpAffectedWorkflow).exists(), MISSING
+    assert history_file(ONE_NIGHT, TextWorkflow).exists(), MISSING
 
 
 async def test_a_history_that_lacks_a_command_does_not_play() -> None:
@@ -94,6 +97,12 @@ def test_a_history_says_nothing_of_the_machine_it_was_recorded_on_and_nothing_re
     identities = set(re.findall(r'"identity": ?"([^"]*)"', json.dumps(told)))
 
     assert identities <= {"recorder", "history-service", ""}
-    types = {WORKFLOW_TYPE_COMPLAINT, WORKFLOW_TYPE_ROOT_CAUSE, WORKFLOW_TYPE_FIX, WORKFLOW_TYPE_AFFECTED}
+    types = {
+        WORKFLOW_TYPE_COMPLAINT,
+        WORKFLOW_TYPE_ROOT_CAUSE,
+        WORKFLOW_TYPE_FIX,
+        WORKFLOW_TYPE_AFFECTED,
+        WORKFLOW_TYPE_TEXTS,
+    }
     assert told["events"][0]["workflowExecutionStartedEventAttributes"]["workflowType"]["name"] in types
     assert "riverbend" not in json.dumps(told["events"][1:])

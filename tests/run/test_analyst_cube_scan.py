@@ -103,16 +103,16 @@ def test_a_short_past_is_said_to_be_too_short(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("heading", "row", "sentence"),
     [
-        ("received_on,office", "2026-02-30,leeds", "Line 2: '2026-02-30' is not a day"),
-        ("received_on,office", "20260203,leeds", "Line 2: '20260203' is not a day"),
-        ("received_on,office", "2026-02-03,a,b", "Line 2: 3 fields where the first line has 2"),
+        ("received_on,office", "2026-02-30,leeds", "line 2: '2026-02-30' is not a day"),
+        ("received_on,office", "20260203,leeds", "line 2: '20260203' is not a day"),
+        ("received_on,office", "2026-02-03,a,b", "line 2: 3 fields where the first line has 2"),
         ("received_on,office", "2027-02-03,leeds", "No complaint was received by"),
         ("day,office", "2026-02-03,leeds", "there is no column received_on"),
         ("received_on", "2026-02-03", "0 columns can serve as dimensions"),
         ("received_on,,office", "2026-02-03,1,leeds", "column 2 has no name"),
         ("received_on,office,office", "2026-02-03,leeds,leeds", "the column office is there twice"),
         ("received_on,week", "2026-02-03,5", "may not be called line or week"),
-        ("received_on,office", "", "There is no row"),
+        ("received_on,office", "", "there is no row"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_a_sentence_and_nothing_is_written(

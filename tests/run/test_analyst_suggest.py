@@ -114,3 +114,15 @@ def test_what_stood_there_stays_when_the_table_is_bad(tmp_path: Path, train: Pat
     with pytest.raises(BadTable, match="line 1"):
         suggest(train, write(tmp_path / "test.csv", [["wrong"]]), text="narrative", label="failure", out=out)
     assert out.read_text(encoding="utf-8") == "earlier"
+
+
+def test_nonsense_is_abstained_on_and_what_was_learnt_from_is_no_certainty(tmp_path: Path, train: Path) -> None:
+    known, _ = labelled(30, seed=1)
+    out = tmp_path / "pred.csv"
+
+    suggest(train, asked(tmp_path, ["xylophone zebra", known[0]]), text="narrative", label="failure", out=out)
+
+    with out.open(encoding="utf-8", newline="") as table:
+        nonsense, learnt = csv.DictReader(table)
+    assert (nonsense["abstained"], learnt["abstained"]) == ("true", "false")
+    assert 0.9 < float(learnt["probability"]) < 1

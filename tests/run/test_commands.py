@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from run.analyzing import CannotAnalyze, analyze
-from run.demo import _on_signals
 from run.embedded.temporal import free_port
 from run.settings import PROJECT_FOLDER, Settings
 from run.worker import run_worker
@@ -92,8 +91,3 @@ async def test_a_worker_that_still_waits_for_temporal_stops_when_asked(database:
 
     async with asyncio.timeout(60):
         await working
-
-
-def test_only_signals_that_wait_are_said_to_wait() -> None:
-    assert _on_signals(2, 2) == "2 signals of recurring failures wait for a supervisor's decision."
-    assert _on_signals(1, 2) == "Of 2 signals of recurring failures, 1 wait for a supervisor's decision."

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,18 +18,26 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from activities.case_records import DatabaseCaseRecords
 from activities.interface import CaseAddress, Loaded
+from activities.verifying import verify_agency
 from models import lifecycle
 from models.case import Case, new_case
 from models.clocks import next_moment
 from models.events import GENESIS_HASH, Event, chained
+from models.fixes import lifecycle as fix_lifecycle
+from models.fixes.fix import Fix, FixEvent
+from models.fixes.story import apply as apply_to_fix
+from models.fixes.terms import FixState, Occasion, Verdict
+from models.fixes.watching import Rhythm, next_look
 from models.messages import canonical
 from models.policy import Policy
 from models.receiving import Submission, intake_of
 from models.story import apply
 from models.terms import Action, State
-from run.demo import load_demo, world_in, write_share
+from run.demo import RATE, Asked, load_demo
 from run.demonstration.lives import Life, World
-from run.demonstration.plan import PLANTED_OFFICE, Fate, Planned, Setting, plan
+from run.demonstration.loading import world_in, write_share
+from run.demonstration.plan import Fate, Planned, Setting, plan
+from run.demonstration.themes import MENDED, RECENT, UNCHANGED
 from run.settings import Settings
 from tests.databases import Database
 from tests.given import a_policy
@@ -45,8 +54,13 @@ def policy() -> Policy:
     return a_policy()
 
 
-def a_setting(policy: Policy, *, seed: int = SEED, years: int = 3) -> Setting:
-    return Setting(seed, TODAY, policy.calendar, {office.id: office.name for office in policy.agency.offices}, years)
+FEWER = RATE / 4
+"""A smaller agency, with all that is planted: what is written here need not be thirteen thousand."""
+
+
+def a_setting(policy: Policy, *, seed: int = SEED, rate: float = RATE) -> Setting:
+    names = {office.id: office.name for office in policy.agency.offices}
+    return Setting(seed, TODAY, policy.calendar, names, rate=rate)
 
 
 def lived(one: Planned, world: World) -> Life:
@@ -133,10 +147,10 @@ def demonstration(
         master_key_file=folder / "master.key",
     )
     settings.make_master_key()
-    write_share(settings, a_setting(policy, years=1), NOW, 5, 9)
+    write_share(settings, a_setting(policy, rate=FEWER), NOW, 5, 9)
     # The second load is asked for another seed and another day; it goes on with the one that was begun.
     later = NOW + timedelta(days=1)
-    lines = asyncio.run(load_demo(settings, seed=SEED + 1, today=None, now=later, years=2))
+    lines = asyncio.run(load_demo(settings, Asked(SEED + 1, years=2), now=later))
     yield Demonstration(database, settings, lines)
     postgres_server.drop_database(database.name)
 
@@ -144,14 +158,15 @@ def demonstration(
 def test_a_load_that_was_broken_off_goes_on_and_a_second_one_changes_nothing(
     demonstration: Demonstration, policy: Policy
 ) -> None:
-    expected = len(plan(a_setting(policy, years=1)))
+    expected = len(plan(a_setting(policy, rate=FEWER)))
 
     assert "from a load that was broken off" in demonstration.lines[1]
     assert demonstration.asks("SELECT count(*) FROM receipt") == [(expected,)]
-    again = asyncio.run(load_demo(demonstration.settings, seed=SEED, today=TODAY, now=NOW))
+    began = time.monotonic()
+    again = asyncio.run(load_demo(demonstration.settings, Asked(SEED, TODAY), now=NOW))
+    assert time.monotonic() - began < 1
     told = f"The demonstration of 2026-11-18 is there already, {expected:,} complaints; nothing was changed."
-    assert again[0] == told
-    assert again[1] == demonstration.lines[2], "the same signals, found again"
+    assert again == (told,)
     assert demonstration.asks("SELECT count(*) FROM receipt") == [(expected,)]
 
 
@@ -161,7 +176,7 @@ def test_most_are_closed_and_some_go_on(demonstration: Demonstration) -> None:
 
     assert states[State.CLOSED] > 3_000
     open_count = sum(count for state, count in states.items() if not State(state).is_final)
-    assert 100 <= open_count <= 350
+    assert 40 <= open_count <= 350
     assert states[State.WAITING_FOR_COMPLAINANT] > 0
     assert states[State.ANSWERED] > 0
     assert actions == set(Action) - {Action.RECORD_AS_HISTORY}
@@ -216,7 +231,7 @@ def test_the_read_model_is_what_the_events_make(demonstration: Demonstration) ->
 def test_the_planted_failure_stands_out_in_its_last_weeks(demonstration: Demonstration) -> None:
     query = f"""
         SELECT week >= date '{TODAY}' - 42, sum(change), count(DISTINCT week) FROM cell_delta
-        WHERE measure = 'cause' AND code = 'HND3' AND service = 'housing' AND office = '{PLANTED_OFFICE}' GROUP BY 1
+        WHERE measure = 'cause' AND code = 'HND3' AND service = 'housing' AND office = '{RECENT.office}' GROUP BY 1
     """
     counts = {is_late: int(count) for is_late, count, _ in demonstration.asks(query)}
 
@@ -234,3 +249,78 @@ def test_a_problem_solving_day_was_held_and_todays_waits(demonstration: Demonstr
     assert days[0] == (TODAY, ["ivy", "ann", "ben"], 0, 0)
     assert days[1][0] == date(2026, 11, 17)
     assert days[1][2] > days[1][3] > 0
+
+
+def test_the_failure_of_the_last_weeks_is_flagged_and_waits_for_its_decision(demonstration: Demonstration) -> None:
+    waiting = demonstration.asks(f"""
+        SELECT code, service FROM signal
+        WHERE raised_on > date '{TODAY}' - 35 AND office = '{RECENT.office}'
+          AND id NOT IN (SELECT signal_id FROM signal_decision)
+    """)
+
+    # By what is found behind it, or, before enough of it is found, by what people complain about.
+    assert {(RECENT.theme.failure, "housing"), (RECENT.theme.category, "housing")} & set(waiting), waiting
+
+
+def fixes_of(demonstration: Demonstration) -> dict[str, Fix]:
+    """Return the fixes of the story by the office they are about, folded from events that are lawful."""
+    fixes: dict[str, Fix] = {}
+    for (fix_id,) in demonstration.asks("SELECT fix_id FROM fix_opening ORDER BY opened_at"):
+        fix = Fix(id=fix_id, agency="riverbend")
+        for (stored,) in demonstration.asks(
+            f"SELECT canonical FROM fix_event WHERE fix_id = '{fix_id}' ORDER BY sequence"
+        ):
+            event = FixEvent.model_validate_json(stored)
+            assert fix_lifecycle.decide(fix, event.command, event.at) == event
+            assert event.at <= NOW
+            fix = apply_to_fix(fix, event)
+        plan_ = fix.plan or fix.rounds[-1].plan
+        fixes[plan_.targets[0].office or ""] = fix
+    return fixes
+
+
+def test_a_fix_that_works_was_led_by_the_rules_and_complainants_count_as_told(demonstration: Demonstration) -> None:
+    mended = fixes_of(demonstration)[MENDED.office]
+
+    assert mended.state is FixState.EFFECTIVE
+    assert mended.approved == (Occasion.ACCEPTED, Occasion.JUDGED)
+    assert mended.effect is not None
+    assert mended.effect.rate_ratio < 0.6
+    upcoming = next_look(mended, Rhythm(time_zone="America/Chicago"))
+    assert upcoming is not None
+    assert upcoming.at.date() > TODAY - timedelta(days=1)
+    lists = demonstration.asks(f"""
+        SELECT occasion, people_count, done_count, finished_at = begun_at FROM affected_list
+        WHERE fix_id = '{mended.id}' ORDER BY begun_at
+    """)
+    assert [(occasion, is_over) for occasion, _, _, is_over in lists] == [("accepted", True), ("judged", True)]
+    assert all(people == done > 0 for _, people, done, _ in lists)
+    assert lists[1][1] > lists[0][1]
+
+
+def test_a_fix_that_does_not_work_was_opened_again_by_itself_and_waits_for_its_workflow(
+    demonstration: Demonstration,
+) -> None:
+    fix = fixes_of(demonstration)[UNCHANGED.office]
+
+    assert fix.state is FixState.WORKED_OUT
+    assert [ended.effect.verdict for ended in fix.rounds] == [Verdict.NOT_EFFECTIVE]
+    assert len(fix.causes) == 2, "what is thought of since"
+    assert len(demonstration.asks("SELECT FROM fix_pending")) == 2
+
+
+def test_nobody_is_written_to_about_what_is_over(demonstration: Demonstration) -> None:
+    assert demonstration.asks("SELECT FROM affected_pending") == []
+    assert demonstration.asks("SELECT FROM affected_person WHERE result IS NULL OR message_id IS NOT NULL") == []
+    assert demonstration.asks("SELECT count(*) FROM fix_alert") == [(1,)]
+
+
+async def test_the_whole_record_verifies(demonstration: Demonstration) -> None:
+    engine = create_async_engine(demonstration.database.worker_url)
+    try:
+        verdict = await verify_agency(engine, "riverbend")
+    finally:
+        await engine.dispose()
+
+    assert verdict.breaks == []
+    assert (verdict.fixes, verdict.removed_texts) == (2, 0)

@@ -62,6 +62,10 @@ OTHER_WORDS: dict[str, dict[str, object]] = {
     "affected_person": {"result": None, "reason": None, "done_at": None},
     "fix_event": {"state": "worked_out"},
     "fix_file": {"state": "worked_out", "verdict": None},
+    "signal_evidence": {"source": "event"},
+    "text_drift": {"kind": "failure"},
+    "text_model": {"kind": "failure"},
+    "text_suggestion": {"kind": "failure"},
 }
 """Where a table has words of its own for such a column."""
 
@@ -101,6 +105,8 @@ def value_for(column: Column[Any]) -> object:
         "timestamp with time zone": datetime(2026, 3, 2, tzinfo=UTC),
         "tsvector": "x",
         "xid8": "1",
+        "uuid[]": [uuid.uuid4()],
+        "double precision[]": [0.5],
     }
     return values.get(kind, 1)
 
@@ -220,7 +226,7 @@ def test_the_worker_cannot_rewrite_the_past(owner: psycopg.Connection, table: st
 
 
 def test_disposal_removes_content_and_destroys_keys_and_that_is_all(owner: psycopg.Connection) -> None:
-    assert [name for name in METADATA.tables if may(owner, DISPOSAL_ROLE, "DELETE", name)] == ["content"]
+    assert [name for name in METADATA.tables if may(owner, DISPOSAL_ROLE, "DELETE", name)] == ["content", "fix_text"]
     assert [name for name in METADATA.tables if may(owner, DISPOSAL_ROLE, "UPDATE", name)] == ["case_key"]
 
 

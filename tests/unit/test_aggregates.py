@@ -84,7 +84,7 @@ def test_what_was_taken_in_at_an_event_stays_counted_when_it_is_closed() -> None
     }
 
 
-def a_cell(measure: str, code: str, **other: str) -> Cell:
+def a_cell(measure: str, code: str, **other: object) -> Cell:
     known = {"service": USUAL.service, "office": UNKNOWN, "channel": "web"} | other
     return Cell(measure, code, week=date(2026, 3, 2), **known)  # type: ignore[arg-type]  # the test names a measure
 
@@ -97,7 +97,7 @@ def test_a_cause_counts_when_a_person_has_coded_it() -> None:
     answered = a_case_at(State.ANSWERED)
     coded = after(answered, a_command(Action.TAG_ROOT_CAUSE, answered))
 
-    assert cells_of(coded) - cells_of(answered) == {a_cell("cause", "HND3"): 1}
+    assert cells_of(coded) - cells_of(answered) == {a_cell("cause", "HND3", harm=2): 1}
 
 
 def test_a_reason_why_nothing_failed_adds_to_no_cause() -> None:
@@ -129,7 +129,7 @@ def test_a_review_takes_the_cause_out_until_it_is_coded_again() -> None:
     closed = a_case_at(State.CLOSED)
     review = after(closed, a_command(Action.REOPEN, closed))
 
-    assert changes(cells_of(closed), cells_of(review)) == [(a_cell("cause", "HND3"), -1)]
+    assert changes(cells_of(closed), cells_of(review)) == [(a_cell("cause", "HND3", harm=2), -1)]
 
 
 def test_a_complaint_without_a_date_is_in_no_week() -> None:

@@ -7,11 +7,12 @@ import pytest
 
 from models import lifecycle
 from models.case import Case
+from models.commands import SYSTEM, Escalate
 from models.letters import LetterKind
 from models.outgoing import Outgoing, Recipient, letters_of
 from models.story import apply
-from models.terms import Action, State
-from tests.given import MONDAY, a_case_at, a_command
+from models.terms import Action, ClockName, State, Track
+from tests.given import MONDAY, a_case_at, a_command, a_key
 
 
 def letters(state: State, action: Action, **facts: object) -> tuple[Outgoing, ...]:
@@ -20,7 +21,7 @@ def letters(state: State, action: Action, **facts: object) -> tuple[Outgoing, ..
 
 def letters_from(case: Case, action: Action) -> tuple[Outgoing, ...]:
     event = lifecycle.decide(case, a_command(action, case), MONDAY)
-    return letters_of(event, apply(case, event))
+    return letters_of(event, case, apply(case, event))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,6 @@ def letters_from(case: Case, action: Action) -> tuple[Outgoing, ...]:
         (State.IN_RESOLUTION, Action.MARK_DUPLICATE, LetterKind.DUPLICATE, Recipient.COMPLAINANT),
         (State.CLOSED, Action.REOPEN, LetterKind.REOPENED, Recipient.COMPLAINANT),
         (State.IN_TRIAGE, Action.WARN_OF_DEADLINE, LetterKind.DEADLINE_WARNING, Recipient.OWNER),
-        (State.IN_TRIAGE, Action.ESCALATE, LetterKind.ESCALATION, Recipient.SUPERVISORS),
     ],
 )
 def test_an_event_causes_its_letter(state: State, action: Action, letter: LetterKind, recipient: Recipient) -> None:
@@ -59,6 +59,33 @@ def test_an_event_causes_its_letter(state: State, action: Action, letter: Letter
 )
 def test_what_happens_inside_writes_to_nobody(state: State, action: Action) -> None:
     assert letters(state, action, can_be_written_to=True) == ()
+
+
+def test_a_late_answer_is_told_to_the_complainant_too_and_what_else_is_late_to_supervisors_only() -> None:
+    case = a_case_at(State.IN_RESOLUTION, can_be_written_to=True)
+
+    def told(clock: ClockName) -> list[tuple[LetterKind, Recipient]]:
+        event = lifecycle.decide(case, Escalate(actor=SYSTEM, key=a_key(), clock=clock, due_at=MONDAY), MONDAY)
+        return [(letter.letter, letter.recipient) for letter in letters_of(event, case, apply(case, event))]
+
+    supervisors = (LetterKind.ESCALATION, Recipient.SUPERVISORS)
+    assert told(ClockName.ANSWER) == [supervisors, (LetterKind.LATE, Recipient.COMPLAINANT)]
+    assert told(ClockName.ACKNOWLEDGE) == [supervisors]
+
+
+def test_another_date_for_the_answer_is_told_to_whoever_was_told_one() -> None:
+    case = a_case_at(State.IN_RESOLUTION, can_be_written_to=True)
+    triage = a_command(Action.TRIAGE, case)
+    other = next(track for track in Track if track is not case.track)
+
+    def told(before: Case, track: Track) -> list[LetterKind]:
+        event = lifecycle.decide(before, triage.model_copy(update={"track": track}), MONDAY)
+        return [letter.letter for letter in letters_of(event, before, apply(before, event))]
+
+    acknowledged = case.model_copy(update={"acknowledged_at": MONDAY})
+    assert told(acknowledged, other) == [LetterKind.PROGRESS]
+    assert told(acknowledged, case.track) == []
+    assert told(case.model_copy(update={"acknowledged_at": None}), other) == []
 
 
 def test_who_left_no_address_is_not_written_to_and_staff_are() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from models.terms import Remedy
-from tests.unit.policy_texts import default_policy
+from tests.unit.policy_texts import default_policy, faults_of, spoiled
 
 SEVERITY = default_policy().severity
 
@@ -69,3 +69,18 @@ def test_a_remedy_that_is_not_listed_is_not_given_on_the_spot() -> None:
 
 def test_severity_is_a_word_in_routing_rows() -> None:
     assert [SEVERITY.level_id(level) for level in (None, 0, 3)] == [None, "none", "high"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (', es = "Usted tenía razón." }', " }", "`told` is missing in the language 'es'."),
+        (', es = "Le pedimos disculpas por ello." }', " }", "`told` is missing in the language 'es'."),
+        ("{amount}. The rule", "money. The rule", "Who gets money is told {amount} and {authority}."),
+        ('id = "not_determined"', 'id = "withdrawn"', "`findings` does not say how 'not_determined' is told."),
+    ],
+)
+def test_what_a_complainant_could_not_be_told_is_a_fault(old: str, new: str, sentence: str) -> None:
+    [(file, _, said)] = faults_of(spoiled("severity.toml", old, new))
+
+    assert (file, said) == ("severity.toml", sentence)

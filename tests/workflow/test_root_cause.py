@@ -30,6 +30,7 @@ MONDAY_IN_TEMPORAL = 1
 def settings(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a worker, whose schedules are its own on a server that tests share."""
     monkeypatch.setattr(schedules, "root_cause_id", lambda agency: f"root-cause/{agency}/{desk.task_queue}")
+    monkeypatch.setattr(schedules, "texts_id", lambda agency: f"texts/{agency}/{desk.task_queue}")
     return Settings(task_queue=desk.task_queue)
 
 

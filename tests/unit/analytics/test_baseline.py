@@ -183,12 +183,12 @@ def test_weeks_of_a_fix_are_not_learnt_from() -> None:
 
 def test_a_holiday_lowers_the_expectation_of_its_week_alone() -> None:
     holiday = (WEEK % 13 == (WEEKS - 1) % 13).astype(np.float64)  # four a year, the last week among them
-    counts = np.random.default_rng(17).poisson(20.0 * np.exp(-0.7 * holiday), (20, WEEKS))
+    counts = np.random.default_rng(17).poisson(100.0 * np.exp(-0.25 * holiday), (20, WEEKS))
 
     baseline = known_baseline(counts, KnownReasons(holidays=holiday[:, None]))
 
-    np.testing.assert_allclose(baseline.expected[:, -1].mean(), 20.0 * np.exp(-0.7), rtol=0.05)
-    np.testing.assert_allclose(baseline.expected[:, -2].mean(), 20.0, rtol=0.05)
+    np.testing.assert_allclose(baseline.expected[:, -1].mean(), 100.0 * np.exp(-0.25), rtol=0.05)
+    np.testing.assert_allclose(baseline.expected[:, -2].mean(), 100.0, rtol=0.05)
 
 
 def test_a_small_cell_with_its_own_volume_is_expected_by_its_own_volume() -> None:

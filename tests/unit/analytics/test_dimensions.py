@@ -22,7 +22,7 @@ CHANNELS = ("phone", "post", "web")
 
 
 def cell(**named: str) -> Cell:
-    return Cell(further=tuple(sorted(named.items())))
+    return Cell(office=named.pop("office", ""), further=tuple(sorted(named.items())))
 
 
 def made_up(

@@ -17,6 +17,7 @@ from analytics.effect import (
     dispersion_before,
     follow,
     judge,
+    succeeds,
     totals_of_all,
     trigger_weeks,
 )
@@ -290,3 +291,13 @@ def test_the_expectation_may_be_known() -> None:
     scaled = replace(known, controls=known.controls * 1e6)
 
     assert judge(scaled, SETTINGS, controls_ratio=math.inf).planned_weeks == 8
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.8, 0.5])
+def test_who_succeeds_is_the_same_however_it_is_found(ratio: float) -> None:
+    comparison = fixes_with(ratio, weeks=40, seed=47, fixes=60)
+
+    found = succeeds(comparison, SETTINGS)
+
+    assert found.tolist() == (follow(comparison, SETTINGS).success >= 0).tolist()
+    assert found.any() or ratio == 1.0

@@ -119,11 +119,19 @@ def test_the_ledger_survives_json() -> None:
     assert Ledger.from_json(json.loads(json.dumps(ledger.as_json()))) == ledger
 
 
-def test_a_week_is_entered_once_and_in_order() -> None:
+def test_weeks_are_entered_in_order() -> None:
     ledger = judge(Ledger(), 5, dull()).ledger
 
-    with pytest.raises(ValueError, match="Week 5 does not come after week 5"):
-        judge(ledger, 5, dull())
+    with pytest.raises(ValueError, match="Week 4 comes before week 5"):
+        judge(ledger, 4, dull())
+
+
+def test_a_week_that_is_tested_again_spends_again() -> None:
+    once = judge(Ledger(), 5, dull())
+    twice = judge(once.ledger, 5, dull())
+
+    assert twice.level < once.level
+    assert len(twice.ledger.weeks) == 2
 
 
 @pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"weekly_rate": 1.0}, {"share_spent": 1.5}, {"half_life_weeks": 0.0}])

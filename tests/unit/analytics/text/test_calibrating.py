@@ -16,7 +16,7 @@ from analytics.text.calibrating import (
 )
 
 EVEN = (0.0,) * 6
-TRUE = Link(6.0, 1.0, 1.0, (1.5, 0.5, 0.0, 0.0, -0.5, -1.5))
+TRUE = Link(6.0, 1.0, 1.0, (1.5, 0.5, 0.0, 0.0, -0.5, -1.5), doubt=0.0)
 
 
 def drawn(link: Link, count: int, seed: int) -> tuple[FloatArray, IntArray]:
@@ -29,7 +29,7 @@ def drawn(link: Link, count: int, seed: int) -> tuple[FloatArray, IntArray]:
 
 def test_chances_add_up_and_keep_the_order_of_margins() -> None:
     margins = np.random.default_rng(1).normal(size=(50, 4))
-    chances = Link(3.0, 0.5, 1.0, (0.0,) * 4).chances(margins)
+    chances = Link(3.0, 0.5, 1.0, (0.0,) * 4, doubt=0.0).chances(margins)
 
     assert chances.sum(axis=1) == pytest.approx(np.ones(50))
     assert (chances.argsort(axis=1) == margins.argsort(axis=1)).all()
@@ -76,7 +76,7 @@ def test_macro_f1_is_the_one_done_by_hand() -> None:
 
 @pytest.mark.parametrize("coverage", [0.8, 0.9])
 def test_sets_hold_the_right_label_as_often_as_promised_though_the_chances_are_wrong(coverage: float) -> None:
-    wrong = Link(20.0, 0.0, 1.0, EVEN)
+    wrong = Link(20.0, 0.0, 1.0, EVEN, doubt=0.0)
     held = []
     for seed in range(200):
         margins, labels = drawn(TRUE, 400, seed)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from analytics.text.coding_queue import coding_queue
-from analytics.text.similar import lay_out, pairwise
+from analytics.text.similar import lay_out, pairwise, similar_from_bytes
 
 TEXTS = [
     "the passport was lost in the office",
@@ -15,6 +15,16 @@ TEXTS = [
     "",
     "the rent was late in the month",
 ]
+
+
+def test_texts_that_were_stored_give_the_same_nearest() -> None:
+    laid_out = lay_out(TEXTS)
+    stored = laid_out.to_bytes()
+
+    again = similar_from_bytes(stored)
+
+    assert again.nearest(TEXTS[0], 5) == laid_out.nearest(TEXTS[0], 5)
+    assert stored == again.to_bytes()
 
 
 def test_the_most_alike_come_first_and_those_with_nothing_in_common_not_at_all() -> None:

@@ -57,6 +57,21 @@ def test_it_abstains_where_the_words_tell_nothing(suggester: Suggester) -> None:
     assert suggester.suggest([" ".join(COMMON), ""]).abstains.all()
 
 
+def test_it_abstains_where_hardly_a_word_was_learnt_from(suggester: Suggester) -> None:
+    nonsense = ["xylophone zebra", "xylophone zebra quartz passport", "passport upload"]
+    learnt = ["passport upload scan zebra", "passport scan original zebra quartz xylophone"]
+    suggested = suggester.suggest([*nonsense, *learnt])
+
+    assert suggested.abstains.tolist() == [True, True, True, False, False]
+
+
+def test_no_chance_is_surer_than_the_number_of_texts_allows_even_for_a_text_learnt_from(suggester: Suggester) -> None:
+    best = suggester.suggest(TEXTS).chances.max()
+
+    assert suggester.link.doubt == 1 / (len(TEXTS) + 2)
+    assert 0.98 < best <= 1 - suggester.link.doubt * 3 / 4
+
+
 def test_it_abstains_exactly_when_the_set_is_large_or_no_chance_is_good(unsure: Suggester) -> None:
     texts, _ = labelled(50, seed=4, on_topic=0.02)
     suggested = unsure.suggest(texts)

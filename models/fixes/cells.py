@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weekly counts as a fix's plan names them: in words, and summed out of the aggregate's cells."""
+"""Weekly counts as fixes name them: of which family a code is, what a count is called, and how counts are added up.
+
+A complaint that several references name counts once; a count that a reference names is left to no other one.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,18 @@ Kinds = Mapping[CellRef, Mapping[date, int]]
 """Weekly counts by what is counted."""
 
 
+def families_of(policy: Policy) -> dict[str, str]:
+    """Return the family of every process failure that the policy knows, retired ones included."""
+    return {term.code: term.family for term in policy.taxonomy.of(Kind.FAILURE) if term.family}
+
+
+def family_of(measure: str, code: str, families: Mapping[str, str]) -> str:
+    """Return the family of a code, as signals name it; also of codes that the policy does not know."""
+    return INTAKE_FAMILY if measure == "intake" else families.get(code, OTHER_FAMILY)
+
+
 def name_of_cell(ref: CellRef, policy: Policy) -> str:
-    """Return what a count is of, in words: its failure or kind of problem, service and office."""
+    """Return a count in the words of staff: "Dropped or lost, Benefit payments, Harbor"."""
     language = policy.agency.languages[0]
     terms = policy.taxonomy.by_code
     services = {service.id: service.name[language] for service in policy.agency.services}
@@ -35,11 +48,6 @@ def name_of_cell(ref: CellRef, policy: Policy) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def families_of(policy: Policy) -> dict[str, str]:
-    """Return the family of every process failure that the policy knows, retired ones included."""
-    return {term.code: term.family for term in policy.taxonomy.of(Kind.FAILURE) if term.family}
-
-
 def by_kind(totals: Mapping[Cell, int], policy: Policy) -> Kinds:
     """Return the weekly counts by what is counted; channels are added up.
 
@@ -51,10 +59,13 @@ def by_kind(totals: Mapping[Cell, int], policy: Policy) -> Kinds:
     for cell, number in totals.items():
         place = (cell.measure, cell.code, cell.service, cell.office)
         if place not in refs:
-            family = INTAKE_FAMILY if cell.measure == "intake" else families.get(cell.code, OTHER_FAMILY)
             # Not validated: of the aggregate's own words some are empty, where nobody has said a service or an office.
             refs[place] = CellRef.model_construct(
-                measure=cell.measure, family=family, code=cell.code, service=cell.service, office=cell.office
+                measure=cell.measure,
+                family=family_of(cell.measure, cell.code, families),
+                code=cell.code,
+                service=cell.service,
+                office=cell.office,
             )
         kinds.setdefault(refs[place], Counter())[cell.week] += number
     return kinds

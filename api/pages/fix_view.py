@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A fix as its page shows it: stages, causes, evidence, course, signals, the people on its lists, and its story."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from api.pages.charts import CHARTS, CourseView, CourseWeek
+from api.pages.fix_words import DONE, OCCASIONS, VERDICTS
+from api.pages.place import Place
+from api.pages.words import Option, counted
+from api.planning import counted_since
+from api.reads.affected import exceptions_of
+from api.reads.cells import cells_since
+from api.reads.fixes import FixDossier, StoredFixEvent
+from api.reads.signals import SignalRow, signal_by_id
+from api.shapes_fixes import FixView
+from api.views_fixes import refs_in
+from models.aggregates import Cell
+from models.fixes.commands import Look
+from models.fixes.fix import Fix
+from models.fixes.terms import EvidenceSource, FixState, Occasion
+from models.policy import Policy
+from models.terms import Role
+
+_HELPS = {"notify": "told", "remedy": "told what is put right for them"}
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch of the cause-and-effect list, with its chains of whys."""
+
+    label: str
+    chains: list[tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What one source has shown, counted apart."""
+
+    label: str
+    count: str
+    pieces: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """A list of people, with how far it has come."""
+
+    title: str
+    progress: str
+    words: str
+    exceptions: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the story."""
+
+    at: str
+    who: str
+    words: str
+    texts: list[str]
+    is_system: bool
+
+
+def stages_of(fix: Fix) -> list[tuple[str, str]]:
+    """Return the stages of a fix, each past, here or to come."""
+    order = (FixState.WORKED_OUT, FixState.IN_HAND, FixState.MONITORED, FixState.EFFECTIVE, FixState.CLOSED)
+    labels = ("Worked out", "In hand", "In place, watched weekly", "Effective", "Closed")
+    here = order.index(fix.state) if fix.state in order else -1
+    return [(label, "here" if place == here else "past" if place < here else "") for place, label in enumerate(labels)]
+
+
+def branches_of(view: FixView) -> list[Branch]:
+    """Return the causes by the branches of the diagram."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for cause in view.causes:
+        found.setdefault(cause.category.label, []).append(cause.whys)
+    return [Branch(label, chains) for label, chains in found.items()]
+
+
+def sources_of(view: FixView) -> list[Source]:
+    """Return the evidence, each source counted apart."""
+
+    def told(source: EvidenceSource) -> list[str]:
+        return [
+            each.words + (f" ({each.people_count:,} people)" if each.people_count is not None else "")
+            for each in view.evidence
+            if each.source is source
+        ]
+
+    return [
+        Source(
+            each.source.label,
+            f"{each.people_count:,} people" if each.people_count is not None else counted(each.pieces, "pieces"),
+            told(each.source),
+        )
+        for each in view.evidence_by_source
+    ]
+
+
+async def chart_of(fix: Fix, place: Place) -> CourseView | None:
+    """Return the course of what the plan counts, once it has been looked at."""
+    if fix.plan is None or fix.changed_on is None or fix.effect is None:
+        return None
+    async with place.services.database.of(place.person.agency) as connection:
+        counts = await cells_since(connection, counted_since(fix.changed_on), fix.effect.as_of)
+    # The band takes some tenths of a second to compute; others are served meanwhile.
+    course = await asyncio.to_thread(_course_of, fix, counts, place.policy)
+    caption = fix.effect.sentences[0] if fix.effect.sentences else VERDICTS[fix.effect.verdict]
+    return CourseView(caption, await CHARTS.course(course, fix.changed_on), tuple(reversed(course)))
+
+
+def _course_of(fix: Fix, counts: Mapping[Cell, int], policy: Policy) -> tuple[CourseWeek, ...]:
+    from api.pages.effect_chart import course_of  # noqa: PLC0415 - loads numerical libraries
+
+    return course_of(fix, counts, policy)
+
+
+async def signals_of(fix: Fix, place: Place) -> list[Option]:
+    """Return the signals that the fix deals with, as links."""
+    async with place.services.database.of(place.person.agency) as connection:
+        rows = [await signal_by_id(connection, signal_id) for signal_id in fix.signals]
+    return [
+        Option(
+            f"/signals/{row.id}", " · ".join(_parts(row, place)), meaning=f"raised on {place.times.day(row.raised_on)}"
+        )
+        for row in rows
+        if row is not None
+    ]
+
+
+def _parts(row: SignalRow, place: Place) -> list[str]:
+    words = place.words
+    what = words.term(row.code) or ("" if row.measure == "intake" else words.family(row.family)) or "All complaints"
+    return [part for part in (what, words.service(row.service), words.office(row.office)) if part]
+
+
+async def people_of(found: FixDossier, place: Place) -> list[People]:
+    """Return the lists of people; whom they could not help is for those who may see names."""
+    shows_names = place.person.role in {Role.SUPERVISOR, Role.CASEWORKER}
+    async with place.services.database.of(place.person.agency) as connection:
+        failed = await exceptions_of(connection, [each.list_id for each in found.lists]) if shows_names else ()
+    return [
+        People(
+            title=f"{each.people_count:,} people, to be {_HELPS[each.help]}"
+            + (f" ({OCCASIONS[Occasion(each.occasion)].lower()})" if each.occasion else ""),
+            progress=f"{each.done_count:,} done, {each.exception_count:,} could not be reached"
+            + (f"; finished on {place.times.day(each.finished_at)}" if each.finished_at else ""),
+            words=found.texts.get(each.words_id, "") if each.words_id else "",
+            exceptions=[
+                f"No. {one.number}: {' '.join(filter(None, (one.name, one.address))) or 'no name'}: {one.reason}"
+                for one in failed
+                if one.list_id == each.list_id
+            ],
+        )
+        for each in found.lists
+    ]
+
+
+def steps_of(found: FixDossier, place: Place) -> list[Step]:
+    """Return the story, the latest first; looks that follow one another are one step, told by the latest of them."""
+    steps = []
+    for _, alike in groupby(reversed(found.events), key=_alike):
+        events = list(alike)
+        event, command = events[0].event, events[0].event.command
+        is_system = command.actor.role is Role.SYSTEM
+        times = f" {len(events)} times" if len(events) > 1 else ""
+        found_out = f": {VERDICTS[command.effect.verdict].lower()}" if isinstance(command, Look) else ""
+        steps.append(
+            Step(
+                at=place.times.moment(event.at),
+                who="Putright" if is_system else place.words.person(command.actor.name),
+                words=f"{DONE[command.action]}{times}{found_out}",
+                texts=[body for ref in refs_in(command) if (body := found.text(ref)) is not None],
+                is_system=is_system,
+            )
+        )
+    return steps
+
+
+def _alike(stored: StoredFixEvent) -> str:
+    """Return what successive events have in common that are told as one; all but looks are told one by one."""
+    return "look" if isinstance(stored.event.command, Look) else str(stored.event.sequence)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agency's own cells, and what is known of their weeks."""
+
+import numpy as np
+import pytest
+
+from analytics.agency_cube import LeftOut, Outside, Served, build_agency_cube, events_of, reasons_for
+from analytics.cube import Cell, CellCounts, WeeklyRow
+
+FAMILIES = {"lost": "documents", "late": "delay"}
+REGIONS = {"leeds": "north", "york": "north", "hull": "south"}
+ROWS = [
+    WeeklyRow(10, "lost", "housing", "leeds", 3, "web"),
+    WeeklyRow(11, "lost", "housing", "leeds", 4, "post"),
+    WeeklyRow(12, "late", "housing", "hull", 5, "web"),
+    WeeklyRow(12, "late", "pensions", "york", 6, "web"),
+    WeeklyRow(12, "late", "pensions", "", 7, "web"),
+    WeeklyRow(12, "late", "pensions", "moon", 8, "web"),
+]
+
+
+def cube(rows: list[WeeklyRow], regions: dict[str, str]) -> CellCounts:
+    return build_agency_cube(events_of(rows, FAMILIES, regions), first_week=10, as_of_week=12)
+
+
+def counts_of(counts: CellCounts, cell: Cell) -> list[int]:
+    return [int(count) for count in counts.counts[counts.cells.index(cell)]]
+
+
+def test_an_office_names_its_region_and_what_nobody_has_said_makes_no_cell() -> None:
+    counts = cube(ROWS, REGIONS)
+
+    assert counts_of(counts, Cell()) == [3, 4, 26]
+    assert counts_of(counts, Cell(further=(("region", "north"),))) == [3, 4, 6]
+    assert counts_of(counts, Cell(office="moon", further=(("region", "elsewhere"),))) == [0, 0, 8]
+    assert counts_of(counts, Cell("documents", "lost", further=(("channel", "post"),))) == [0, 4, 0]
+    assert not any("" in cell.named.values() for cell in counts.cells)
+    assert max(len(set(cell.named) - {"family", "region"}) for cell in counts.cells) == 3
+
+
+def test_where_there_is_one_region_no_cell_names_it() -> None:
+    counts = cube(ROWS[:4], dict.fromkeys(REGIONS, "here"))
+
+    assert Cell("documents", "lost", office="leeds") in counts.cells
+    assert not any("region" in cell.named for cell in counts.cells)
+
+
+def test_parents_contain_their_children_and_stand_before_them() -> None:
+    counts = cube(ROWS, REGIONS)
+
+    for index, parent in enumerate(counts.parents):
+        assert parent < index
+        assert parent == -1 or counts.cells[parent].contains(counts.cells[index])
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        (WeeklyRow(10, "lost", "housing", "leeds", -4, "web"), "less than nothing"),
+        (WeeklyRow(10, "rude", "housing", "leeds", 1, "web"), "'rude' has no family"),
+    ],
+)
+def test_rows_without_sense_are_refused(row: WeeklyRow, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        events_of([*ROWS, row], FAMILIES, REGIONS)
+
+
+def test_served_and_weeks_left_out_are_those_of_the_cell_itself() -> None:
+    counts = cube(ROWS, REGIONS)
+    served = [Served(10, "housing", "leeds", 50.0), Served(11, "housing", "leeds", 150.0), Served(12, "x", "hull", 9.0)]
+    fixed = LeftOut(Cell("documents"), 11, 40)
+
+    reasons = reasons_for(counts, Outside(served=served, left_out=[fixed]), REGIONS)
+
+    offset, masked = reasons.known.log_offset, reasons.known.masked
+    assert offset is not None
+    assert masked is not None
+    leeds = counts.cells.index(Cell(office="leeds", further=(("region", "north"),)))
+    np.testing.assert_allclose(np.exp(offset[leeds]), [0.5, 1.5, 1.0])
+    york = counts.cells.index(Cell(office="york", further=(("region", "north"),)))
+    assert not reasons.has_exposure[york]
+    assert masked[counts.cells.index(Cell("documents", "lost"))].tolist() == [False, True, True]
+    assert not masked[counts.cells.index(Cell("delay", "late"))].any()
+    assert not masked[0].any()
+
+
+def test_with_nothing_known_nothing_is_said() -> None:
+    reasons = reasons_for(cube(ROWS, REGIONS), Outside(closed_days=np.zeros(3)), REGIONS)
+
+    assert (reasons.known.log_offset, reasons.known.masked, reasons.known.holidays, reasons.share) == (None,) * 4
