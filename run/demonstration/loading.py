@@ -96,8 +96,9 @@ async def _on_what_was_found(engine: AsyncEngine, setting: Setting) -> tuple[str
         states = [FixState(state) for state in await connection.scalars(select(fix_file.c.state))]
     told = ", ".join(f"{states.count(state)} {state.label.lower()}" for state in FixState if state in states)
     mended = f"{len(states)} systemic fixes came of the others: {told or 'none'}."
+    wait = "waits" if waiting == 1 else "wait"
     return (
-        f"Of {found} signals of recurring failures, {waiting} {'waits' if waiting == 1 else 'wait'} for a supervisor's decision.",
+        f"Of {found} signals of recurring failures, {waiting} {wait} for a supervisor's decision.",
         f"{mended} Nobody is written to about what lies before {setting.today}.",
     )
 

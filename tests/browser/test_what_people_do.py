@@ -26,7 +26,9 @@ def taken_in(product: Product, **facts: str) -> dict[str, str]:
 
 def form_of(page: Page, action: str) -> Locator:
     """Return the form of an action, opened."""
-    box = page.locator("details.action", has=page.locator(f"form[action$='/actions/{action}']"))
+    asked = f"/actions/{action}"
+    form = page.locator(f"form[action$='{asked}'], form[action*='{asked}?']")  # the list one came from may follow
+    box = page.locator("details.action", has=form)
     if box.get_attribute("open") is None:
         box.locator("summary").first.click()
     return box
