@@ -16,6 +16,7 @@ ALL = (
     "imports",
     "detection",
     "disproportionality",
+    "cube",
     "multiplicity",
     "effect",
     "text",

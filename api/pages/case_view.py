@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from api.pages.languages import NAMES
 from api.pages.rounds import Round, earlier_rounds, proposed_before, round_label
 from api.pages.words import CLOCKS, DONE, FINDINGS, Due, Pair, Times, Words, counted, state_words
 from api.reads.cases import Dossier, Letter
@@ -130,6 +131,8 @@ class CaseView:
     stages: tuple[StageView, ...]
     narrative: str | None
     wanted: str | None
+    other_language: str
+    """What the complainant's language is called, where it is not the agency's first."""
     facts: tuple[Pair, ...]
     proposal: ProposalView | None
     issues: tuple[IssueView, ...]
@@ -162,6 +165,7 @@ def case_view(dossier: Dossier, rules: Rules, words: Words, times: Times, person
         stages=_stages(case),
         narrative=dossier.text(case.receipt.narrative),
         wanted=dossier.text(case.receipt.wanted),
+        other_language=_other_language(case, words),
         facts=_facts(dossier, words, times),
         proposal=_proposal(dossier, words),
         issues=tuple(_issue(issue, words) for issue in case.issues),
@@ -226,12 +230,18 @@ def _facts(dossier: Dossier, words: Words, times: Times) -> tuple[Pair, ...]:
         Pair("Team", words.team(case.team)),
         Pair("Track", case.track.value.capitalize() if case.severity is not None else ""),
         Pair("Next step on", times.day(case.follow_up_on)),
+        Pair("Reads", _other_language(case, words)),
         Pair("Complainant", contact.get("name", "" if contact else "anonymous")),
         Pair("E-mail", contact.get("email", "")),
         Pair("Telephone", contact.get("phone", "")),
         Pair("Address", contact.get("post", "")),
     ]
     return tuple(fact for fact in facts if fact.value)
+
+
+def _other_language(case: Case, words: Words) -> str:
+    chosen, first = case.receipt.language, words.policy.agency.languages[0]
+    return "" if chosen == first else NAMES.get(chosen, chosen)
 
 
 def _proposal(dossier: Dossier, words: Words) -> ProposalView | None:

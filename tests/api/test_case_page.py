@@ -313,3 +313,16 @@ async def test_a_triage_that_changes_nothing_is_not_recorded(front: Front) -> No
 
     assert "Nothing was changed, so there is nothing to record." in words(same.text)
     assert (same.status_code, other.status_code) == (422, 303)
+
+
+@pytest.mark.parametrize(("language", "says_so"), [("es", True), ("en", False)])
+async def test_staff_are_told_the_language_the_complainant_chose_where_they_write(
+    front: Front, language: str, says_so: bool
+) -> None:
+    taken = await front.case_at(State.IN_RESOLUTION, language=language)
+    await sign_in(front, Role.CASEWORKER, "ann")
+
+    told = await shown(front, f"/cases/{taken['id']}")
+
+    assert ("The complainant chose Español : write in it." in told) == says_so
+    assert ("Reads Español" in told) == says_so
