@@ -24,11 +24,11 @@ from analytics.effect import Verdict as Said
 from analytics.effect_checks import Checks, Study, compare, displacement, held_back, intake, placebo
 from analytics.effect_words import LeftOut, sentences
 from models.aggregates import Cell, monday_of
-from models.fixes.cells import Kinds, by_kind, families_of, family_of, name_of_cell, weekly, without
+from models.fixes.cells import Kinds, by_kind, families_of, family_of, name_of_cell, names_a_channel, weekly, without
 from models.fixes.commands import CellRef, Effect, Plan
 from models.fixes.fix import Fix
 from models.fixes.terms import Verdict
-from models.fixes.watching import DAYS_PER_WEEK, first_changed_week
+from models.fixes.watching import DAYS_PER_WEEK, compared_since, first_changed_week
 from models.messages import canonical, canonical_message, sha256
 from models.policy import Policy
 from models.wording import day_in_words
@@ -104,7 +104,9 @@ def counted_for(plan: Plan, changed_on: date, totals: Totals, as_of: date, polic
     """Return the weekly counts that the plan speaks of, from the first week in which any of it was counted."""
     last = monday_of(as_of - timedelta(days=DAYS_PER_WEEK - 1))
     earliest = monday_of(changed_on) - timedelta(weeks=policy.surveillance.baseline_weeks)
-    kinds = by_kind({cell: number for cell, number in totals.items() if earliest <= cell.week <= last}, policy)
+    earliest = compared_since(plan, earliest)
+    kept = {cell: number for cell, number in totals.items() if earliest <= cell.week <= last}
+    kinds = by_kind(kept, policy, by_channel=names_a_channel((*plan.targets, *plan.controls)))
     target, left = weekly(kinds, plan.targets), without(kinds, plan.targets)
     controls: list[WeekCounts] = []
     for control in plan.controls:

@@ -51,9 +51,10 @@ class DatabaseRootCauses(RootCauses):
         async with transaction(self._engine, agency) as connection:
             _, policy = await self._policies.in_force(connection, agency, look.asked_at)
             zone = ZoneInfo(policy.agency.time_zone)
-            as_of = look.run.as_of or look.asked_at.astimezone(zone).date() - timedelta(days=1)
+            today = look.asked_at.astimezone(zone).date()
+            as_of = look.run.as_of or today - timedelta(days=1)
             changes = [at for at, _ in (await self._policies.versions(connection, agency))[1:]]
-            return Look(agency, as_of, policy), await inputs_of(connection, agency, as_of, changes)
+            return Look(agency, as_of, policy), await inputs_of(connection, agency, as_of, changes, today=today)
 
     async def _judged(self, look: Look, prepared: Prepared) -> Judged:
         async with transaction(self._engine, look.agency) as connection:

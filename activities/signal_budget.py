@@ -13,16 +13,37 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from analytics.cube import Cell
 from analytics.lifetime import Ledger
-from models.tables.signals import signal, signal_run, signal_week
+from models.tables.signals import signal_run
 
 Matter = tuple[Cell, ...]
 _OWN = ("family", "failure", "service", "office")
+# Which have not expired is the rule of `signal_states` (migrations/sql/0001_h_signals.sql), as of the day of the look.
+_KNOWN = text("""
+    SELECT s.id, seen.cells
+    FROM signal s
+    JOIN agency a ON a.slug = s.agency
+    JOIN LATERAL (
+        SELECT w.as_of, w.evidence -> 'cells' AS cells FROM signal_week w
+        WHERE w.signal_id = s.id AND w.as_of <= :last_day ORDER BY w.as_of DESC LIMIT 1) AS seen ON true
+    LEFT JOIN LATERAL (
+        SELECT d.decision, d.defer_until FROM signal_decision d
+        WHERE d.signal_id = s.id AND (d.decided_at AT TIME ZONE a.time_zone)::date <= :as_of
+        ORDER BY d.decided_at DESC, d.id DESC LIMIT 1) AS made ON true
+    LEFT JOIN LATERAL (
+        SELECT bool_or((f.opened_at AT TIME ZONE a.time_zone)::date <= :as_of
+                       AND (f.is_open OR (f.last_event_at AT TIME ZONE a.time_zone)::date > :as_of)) AS was_open
+        FROM fix_signal l JOIN fix_file f USING (fix_id) WHERE l.signal_id = s.id) AS fix ON true
+    WHERE s.agency = :agency AND s.measure = :measure
+      AND (seen.as_of >= :first_day
+           OR (made.decision = 'defer' AND made.defer_until >= :first_day)
+           OR coalesce(fix.was_open, made.decision = 'accept'))
+    ORDER BY s.raised_on, s.id
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +60,7 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A signal of the last weeks, with the cells it spoke of when it was last seen."""
+    """A signal that has not expired, with the cells it spoke of when it was last seen."""
 
     id: UUID
     cells: Matter
@@ -71,26 +92,27 @@ async def before(
         matters = tuple(tuple(cell_of(told) for told in matter) for matter in runs[repeated].open)
         return Before(ledger, matters, is_repeated=True)
     measure = look.partition("/")[0]
-    known = await known_signals(connection, agency, measure, as_of - expires_after, as_of)
+    known = await known_signals(connection, agency, measure, as_of=as_of, expires_after=expires_after, last_day=as_of)
     return Before(ledger, tuple(old.cells for old in known))
 
 
 async def known_signals(
-    connection: AsyncConnection, agency: str, measure: str, first_day: date, last_day: date
+    connection: AsyncConnection, agency: str, measure: str, *, as_of: date, expires_after: timedelta, last_day: date
 ) -> list[Known]:
-    """Return the signals seen from one day to another, the oldest first, each as it was last seen in that time."""
-    query = (
-        select(signal.c.id, signal_week.c.evidence["cells"].label("cells"))
-        .ext(distinct_on(signal.c.raised_on, signal.c.id))
-        .join(signal_week, signal_week.c.signal_id == signal.c.id)
-        .where(
-            signal.c.agency == agency,
-            signal.c.measure == measure,
-            signal_week.c.as_of.between(first_day, last_day),
-        )
-        .order_by(signal.c.raised_on, signal.c.id, signal_week.c.as_of.desc())
-    )
-    return [Known(row.id, tuple(cell_of(cell) for cell in row.cells)) for row in await connection.execute(query)]
+    """Return the signals that have not expired on a day, the oldest first, each as it was last seen up to `last_day`.
+
+    These are the ones seen within `expires_after` before the day, or after it (a past day is looked at), those put off
+    to a day within it or to come, and those that a fix dealt with on the day.
+    """
+    asked = {
+        "agency": agency,
+        "measure": measure,
+        "as_of": as_of,
+        "first_day": as_of - expires_after,
+        "last_day": last_day,
+    }
+    rows = await connection.execute(_KNOWN, asked)
+    return [Known(row.id, tuple(cell_of(cell) for cell in row.cells)) for row in rows]
 
 
 def as_list(cell: Cell) -> list[str]:

@@ -17,13 +17,14 @@ import numpy as np
 
 from activities.folding import ConfirmedOn
 from activities.signal_inputs import Inputs, Issues, Measure
-from analytics.agency_cube import ELSEWHERE, Outside, Reasons, build_agency_cube, events_of, reasons_for
+from analytics.agency_cube import Outside, Reasons, build_agency_cube, events_of, reasons_for
 from analytics.arrays import FloatArray
 from analytics.baseline import BaselineSettings
 from analytics.cube import Cell, CellCounts, WeeklyRow, monday_of, week_of
 from analytics.delays import Confirmed, completeness
 from analytics.detection import DetectionSettings, hash_of_inputs
 from analytics.dimensions import Events
+from analytics.places import ELSEWHERE
 from analytics.standing import TRAILING_WEEKS
 from models.aggregates import Cell as CountedCell
 from models.fixes.cells import INTAKE_FAMILY, OTHER_FAMILY
@@ -39,7 +40,8 @@ class Prepared:
     measure: Measure
     inputs: Inputs
     totals: dict[CountedCell, int]
-    issues: tuple[Issues, ...]
+    issues: Mapping[tuple[str, str], tuple[Issues, ...]]
+    """By code and office, so that a cell's are found without a walk through all."""
     families: Mapping[str, str]
     regions: Mapping[str, str]
     events: Events
@@ -55,10 +57,14 @@ class Prepared:
 
     def within(self, cell: Cell, weeks: int) -> Iterator[Issues]:
         """Return the issues of a cell's last weeks."""
-        since = self.inputs.as_of_week - weeks
-        for issue in self.issues:
-            if since < issue.week <= self.inputs.as_of_week and self.is_in(cell, issue):
-                yield issue
+        last, service, channel = self.inputs.as_of_week, cell.service, cell.named.get("channel", "")
+        for (code, office), issues in self.issues.items():
+            if self._is_of(cell, code, office):
+                yield from (
+                    one
+                    for one in issues
+                    if last - weeks < one.week <= last and service in {"", one.service} and channel in {"", one.channel}
+                )
 
     def letters_of(self, cell: Cell, weeks: int) -> tuple[int, int]:
         """Return how many different letters are behind a cell's last weeks, and how many complaints copy one."""
@@ -66,18 +72,21 @@ class Prepared:
         different = len(set(behind.values()))
         return different, len(behind) - different
 
-    def is_in(self, cell: Cell, counted: Issues | CountedCell) -> bool:
+    def is_in(self, cell: Cell, counted: CountedCell) -> bool:
         """Return whether what was counted belongs to the cell."""
         return (
-            cell.failure in {"", counted.code}
+            self._is_of(cell, counted.code, counted.office)
             and cell.service in {"", counted.service}
-            and cell.office in {"", counted.office}
-            and cell.family in {"", self.families.get(counted.code, "")}
-            and all(self._further(counted, name) == code for name, code in cell.further)
+            and cell.named.get("channel", "") in {"", counted.channel}
         )
 
-    def _further(self, counted: Issues | CountedCell, name: str) -> str:
-        return counted.channel if name == "channel" else self.region_of(counted.office)
+    def _is_of(self, cell: Cell, code: str, office: str) -> bool:
+        return (
+            cell.failure in {"", code}
+            and cell.office in {"", office}
+            and cell.family in {"", self.families.get(code, "")}
+            and cell.named.get("region", "") in {"", self.region_of(office)}
+        )
 
     def region_of(self, office: str) -> str:
         """Return the region of an office; nothing where nobody has said the office."""
@@ -97,7 +106,7 @@ def prepare(measure: Measure, inputs: Inputs, policy: Policy) -> Prepared:
     regions = {office.id: office.region for office in policy.agency.offices}
     events = events_of(rows, families, regions)
     cube = build_agency_cube(events, first_week=first_week, as_of_week=last)
-    reasons = reasons_for(cube, outside_of(measure, inputs, policy, first_week), regions)
+    reasons = reasons_for(cube, events, outside_of(measure, inputs, policy, first_week), regions)
     issues = tuple(_issues_of(measure, inputs))
     counts_hash = sha256(
         hash_of_inputs(cube, as_of_week=last, settings=settings, known=reasons.known).encode(),
@@ -108,7 +117,7 @@ def prepare(measure: Measure, inputs: Inputs, policy: Policy) -> Prepared:
         measure=measure,
         inputs=inputs,
         totals=totals,
-        issues=issues,
+        issues=_by_code_and_office(issues),
         families=families,
         regions=regions,
         events=events,
@@ -125,9 +134,18 @@ def _issues_of(measure: Measure, inputs: Inputs) -> Iterator[Issues]:
     for issue in inputs.issues:
         if issue.harm is not None:
             coded[issue.case_id] = max(issue.harm, coded.get(issue.case_id, 0))
+    last = inputs.as_of_week
     for issue in inputs.issues:
-        if issue.measure == measure and issue.week <= inputs.as_of_week:
-            yield issue if measure == "cause" else replace(issue, harm=coded.get(issue.case_id))
+        if issue.measure == measure and issue.week <= last:
+            is_as_told = measure == "cause" or issue.case_id not in coded
+            yield issue if is_as_told else replace(issue, harm=coded[issue.case_id])
+
+
+def _by_code_and_office(issues: Sequence[Issues]) -> dict[tuple[str, str], tuple[Issues, ...]]:
+    kinds: dict[tuple[str, str], list[Issues]] = {}
+    for issue in issues:
+        kinds.setdefault((issue.code, issue.office), []).append(issue)
+    return {kind: tuple(of_kind) for kind, of_kind in kinds.items()}
 
 
 def _hashed(issue: Issues) -> list[Any]:

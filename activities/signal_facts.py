@@ -17,14 +17,14 @@ import numpy as np
 from activities.signal_budget import as_list
 from activities.signal_cells import Prepared
 from activities.signal_inputs import Chances, Issues
-from activities.signal_judging import Judged
+from activities.signal_judging import Judged, Told
 from analytics.card import Parts, parts_of, rank_findings, where_exactly
 from analytics.creeping import IN_CONTROL_WEEKS, Creeping
 from analytics.cube import monday_of, week_of
 from analytics.delays import Waiting, waiting, waiting_by_chances
 from analytics.detection import Finding
 from analytics.ranking import Ranking
-from analytics.standing import FALSE_SHARE_AT_MOST, TRAILING_WEEKS, OutOfProportion
+from analytics.standing import TRAILING_WEEKS, OutOfProportion
 from models.aggregates import Cell as CountedCell
 from models.policy import Policy
 
@@ -65,12 +65,17 @@ def facts_of(judged: Judged, policy: Policy) -> list[dict[str, Any]]:
             "began_week": monday_of(one.finding.began_week).isoformat(),
             "recurrence_years": one.finding.recurrence_years if one.kind == "surge" else None,
             "series": _series(one.finding),
-            "false_share_at_most": FALSE_SHARE_AT_MOST
-            if one.kind == "standing"
-            else judged.false_share_at_most(one.kind),
+            "false_share_at_most": _false_share(judged, one),
         }
         for place, (one, issues) in enumerate(zip(judged.told, behind, strict=True))
     ]
+
+
+def _false_share(judged: Judged, one: Told) -> float | None:
+    """Return what may be said of how many signals like this one are false; None where too little is known."""
+    if one.kind == "standing" and one.standing:
+        return one.standing.false_share_at_most
+    return judged.false_share_at_most(one.kind)
 
 
 def harm_of(issues: Sequence[Issues], weights: Sequence[float]) -> tuple[float, list[int]]:
@@ -251,7 +256,7 @@ def _standing(pair: OutOfProportion) -> dict[str, Any]:
         "observed": pair.observed,
         "expected": round(pair.expected, 3),
         "weeks": TRAILING_WEEKS,
-        "false_share_at_most": FALSE_SHARE_AT_MOST,
+        "false_share_at_most": pair.false_share_at_most,
         "is_prior_learnt": pair.is_prior_learnt,
         "sentence": f"For a year it has been out of proportion here: {pair.observed} came where the other offices and "
         f"failures would lead one to expect {pair.expected:.0f}, {pair.ebgm:.1f} times as many "

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the weekly look reads of the record, as it was at the end of a day: counts, issues, fixes in place, exposure.
 
-Only `chances`, what the suggestions say of issues that nobody has coded, is as it is now: suggestions are made anew
-every night. They stand beside the counts and decide nothing.
+Only `chances`, what the suggestions say of issues that nobody has coded, could be told as it is now alone: suggestions
+are made anew every night, and the issues are coded since. They are read for the last whole week, not of past ones; they
+stand beside the counts and decide nothing.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.folding import ConfirmedOn, cell_totals, confirmed_days
@@ -22,6 +24,7 @@ from analytics.cube import Cell, monday_of, week_of
 from analytics.delays import LEARNT_WEEKS, MOST_WEEKS
 from analytics.standing import TRAILING_WEEKS
 from models import aggregates
+from models.aggregates import EVENT_CHANNEL
 from models.fixes.commands import CellRef
 from models.fixes.fix import Fix
 from models.fixes.terms import FixState
@@ -36,7 +39,8 @@ _ISSUES = text("""
     FROM cell_delta d
     JOIN agency a ON a.slug = d.agency
     LEFT JOIN text_copy c ON c.case_id = d.case_id AND (c.found_at AT TIME ZONE a.time_zone)::date <= :upto
-    WHERE d.agency = :agency AND d.week >= :since AND (d.happened_at AT TIME ZONE a.time_zone)::date <= :upto
+    WHERE d.agency = :agency AND d.week >= :since AND d.channel <> :apart
+      AND (d.happened_at AT TIME ZONE a.time_zone)::date <= :upto
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 10 HAVING sum(d.change) > 0
     ORDER BY d.week, d.case_id, d.measure, d.code, d.service, d.office, d.channel, d.harm
 """)
@@ -60,7 +64,8 @@ _CHANCES = text("""
     JOIN agency a ON a.slug = f.agency
     LEFT JOIN case_issue i ON i.case_id = s.case_id AND i.number = s.number
     WHERE s.agency = :agency AND s.kind = 'failure' AND (s.made_at AT TIME ZONE a.time_zone)::date <= :upto
-      AND f.state NOT IN ('new', 'duplicate') AND (f.sort_at AT TIME ZONE a.time_zone)::date BETWEEN :since AND :upto
+      AND f.state NOT IN ('new', 'duplicate', 'withdrawn') AND f.channel <> :apart
+      AND (f.sort_at AT TIME ZONE a.time_zone)::date BETWEEN :since AND :upto
       AND NOT EXISTS (SELECT FROM case_tag t WHERE t.case_id = s.case_id AND t.number = s.number)
     ORDER BY s.case_id, s.number
 """)
@@ -118,28 +123,36 @@ def last_whole_week(as_of: date) -> int:
 
 
 async def inputs_of(
-    connection: AsyncConnection, agency: str, as_of: date, policy_changes: Sequence[datetime]
+    connection: AsyncConnection, agency: str, as_of: date, policy_changes: Sequence[datetime], *, today: date
 ) -> Inputs:
-    """Return what the record says as of the end of the day."""
+    """Return what the record says as of the end of the day, without what Problem Solving Days brought."""
     last = last_whole_week(as_of)
+    is_latest = last >= last_whole_week(today - timedelta(days=1))
     known_by = {"agency": agency, "upto": as_of}
-    learnt_from = monday_of(last - LEARNT_WEEKS - MOST_WEEKS)
+    asked = known_by | {"since": monday_of(last - TRAILING_WEEKS + 1), "apart": EVENT_CHANNEL}
+    totals = await cell_totals(connection, agency, as_of)
+    confirmed = await confirmed_days(connection, agency, monday_of(last - LEARNT_WEEKS - MOST_WEEKS), as_of)
     return Inputs(
         as_of=as_of,
-        totals=await cell_totals(connection, agency, as_of),
-        confirmed=await confirmed_days(connection, agency, learnt_from, as_of),
-        issues=await _issues(connection, known_by | {"since": monday_of(last - TRAILING_WEEKS + 1)}),
+        totals={cell: number for cell, number in totals.items() if cell.channel != EVENT_CHANNEL},
+        confirmed=[one for one in confirmed if one.channel != EVENT_CHANNEL],
+        issues=await _issues(connection, asked),
         served=[
             Served(week_of(row.week), row.service, row.office, float(row.served))
             for row in await connection.execute(_SERVED, known_by)
         ],
         left_out=await _left_out(connection, known_by, as_of),
-        chances=await _chances(connection, known_by | {"since": monday_of(last - TRAILING_WEEKS + 1)}),
+        chances=await _chances(connection, asked) if is_latest else [],
         policy_changes=policy_changes,
     )
 
 
 async def _issues(connection: AsyncConnection, asked: dict[str, Any]) -> list[Issues]:
+    # Of a large agency these are hundreds of thousands: they are made beside the worker's loop.
+    return await asyncio.to_thread(_issues_of, (await connection.execute(_ISSUES, asked)).all())
+
+
+def _issues_of(rows: Sequence[Row[Any]]) -> list[Issues]:
     return [
         Issues(
             row.case_id,
@@ -153,11 +166,15 @@ async def _issues(connection: AsyncConnection, asked: dict[str, Any]) -> list[Is
             row.harm,
             row.total,
         )
-        for row in await connection.execute(_ISSUES, asked)
+        for row in rows
     ]
 
 
 async def _chances(connection: AsyncConnection, asked: dict[str, Any]) -> list[Chances]:
+    return await asyncio.to_thread(_chances_of, (await connection.execute(_CHANCES, asked)).all())
+
+
+def _chances_of(rows: Sequence[Row[Any]]) -> list[Chances]:
     return [
         Chances(
             dict(zip(row.codes, row.chances, strict=True)),
@@ -166,7 +183,7 @@ async def _chances(connection: AsyncConnection, asked: dict[str, Any]) -> list[C
             row.channel,
             week_of(row.received_on),
         )
-        for row in await connection.execute(_CHANCES, asked)
+        for row in rows
     ]
 
 
@@ -194,4 +211,10 @@ async def _left_out(connection: AsyncConnection, known_by: dict[str, Any], upto:
 
 
 def _cell_of(ref: CellRef) -> Cell:
-    return Cell(family=ref.family or "", failure=ref.code or "", service=ref.service or "", office=ref.office or "")
+    return Cell(
+        family=ref.family or "",
+        failure=ref.code or "",
+        service=ref.service or "",
+        office=ref.office or "",
+        further=(("channel", ref.channel),) if ref.channel else (),
+    )

@@ -42,7 +42,7 @@ class Look:
 
     @property
     def expires_after(self) -> timedelta:
-        """How long a signal that is not seen again is remembered."""
+        """How long a signal that is not seen again, put off or mended is remembered."""
         return timedelta(weeks=self.policy.surveillance.expires_after_weeks)
 
 
@@ -60,7 +60,9 @@ async def store(
     seen_again: list[tuple[UUID, str]] = []
     near = look.expires_after
     for part in judged:
-        known = await known_signals(connection, look.agency, part.measure, look.as_of - near, look.as_of + near)
+        known = await known_signals(
+            connection, look.agency, part.measure, as_of=look.as_of, expires_after=near, last_day=look.as_of + near
+        )
         for told, evidence in zip(part.told, facts[part.measure], strict=True):
             finding = told.finding
             same = next((old for old in known if finding.is_same_matter_as(old.cells)), None)
@@ -93,7 +95,15 @@ def said_of(told: Told, labels: Labels, complaints: int) -> tuple[str, str]:
         )
     if told.kind == "standing" and told.standing:
         pair = told.standing
-        return standing_sentences(told.finding, labels, complaints, ratio=pair.ebgm, low=pair.eb05, high=pair.eb95)
+        return standing_sentences(
+            told.finding,
+            labels,
+            complaints,
+            ratio=pair.ebgm,
+            low=pair.eb05,
+            high=pair.eb95,
+            is_prior_learnt=pair.is_prior_learnt,
+        )
     return sentences(told.finding, labels, complaints)
 
 

@@ -8,10 +8,14 @@ to, no text. A text that was removed yesterday is not learnt from today, and the
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
@@ -21,7 +25,18 @@ from activities.policies import Policies
 from activities.text_apart import apart as in_another_process
 from activities.text_apart import sums_loaded
 from activities.text_reading import Reader
-from activities.text_rows import CODED, Kind, Newest, answered_texts, coded_texts, newest_models, store_model
+from activities.text_rows import (
+    CODED,
+    LEAST_CASES,
+    CodedText,
+    Kind,
+    Newest,
+    answered_texts,
+    coded_so_far,
+    coded_texts,
+    newest_models,
+    store_model,
+)
 from activities.text_weekly import Apart, done, gathered, rows_of, store
 
 if TYPE_CHECKING:
@@ -29,6 +44,8 @@ if TYPE_CHECKING:
 
 LEARNT_FROM = 30_000
 """The newest so many issues: older ones tell of other forms and other words, and memory is bounded."""
+LEAST_CASES_PER_CODE = 5
+_A_WORD = re.compile(r"[^\W_]")
 LAID_OUT = 10_000
 """So many of the newest answered complaints are looked through for those alike."""
 
@@ -42,6 +59,7 @@ class DatabaseTexts(Texts):
         self._policies = policies
         self._apart = apart
         self.reader = Reader(engine, policies)
+        self._tried: dict[str, tuple[int, int]] = {}
 
     @activity.defn(name="learn_texts")
     async def learn_texts(self, learning: TextLearning) -> TextLearnt:
@@ -53,6 +71,8 @@ class DatabaseTexts(Texts):
             if newest is not None and newest.made_for >= made_for:
                 return TextLearnt(version=newest.version, is_new=False)
             texts, codes = await _material(connection, agency, kind)
+        if not texts:
+            return await self._unlearnt(agency, kind, made_for, newest, learning.asked_at)
         await sums_loaded()
         from activities.text_sums import fitted, laid_out  # noqa: PLC0415 - a worker starts without the sums
 
@@ -88,13 +108,24 @@ class DatabaseTexts(Texts):
         return TextsLookedAt(queued=len(queue), changed=changed, new_failures=len(new))
 
     async def first_night(self, agency: str, at: datetime) -> None:
-        """Do all that a night does, for an agency that has learnt nothing yet; leave any other alone."""
+        """Do all that a night does, for an agency that has learnt nothing yet; leave any other alone.
+
+        What did not do is tried again when more is coded, so that asking often costs a count.
+        """
         async with transaction(self._engine, agency) as connection:
             if set(CODED) & set(await newest_models(connection, agency)):
                 return
-        learnt = [
-            (await self.learn_texts(TextLearning(agency=agency, kind=kind, asked_at=at))).version for kind in CODED
-        ]
+            coded = await coded_so_far(connection, agency)
+        if max(coded) < LEAST_CASES or coded == self._tried.get(agency):
+            return
+        self._tried[agency] = coded
+        try:
+            learnt = [
+                (await self.learn_texts(TextLearning(agency=agency, kind=kind, asked_at=at))).version for kind in CODED
+            ]
+        except (SQLAlchemyError, OSError):  # the record was away: nothing was tried
+            del self._tried[agency]
+            raise
         if any(learnt):
             look = TextLook(agency=agency, asked_at=at)
             await self.learn_texts(TextLearning(agency=agency, kind="likeness", asked_at=at))
@@ -109,12 +140,7 @@ class DatabaseTexts(Texts):
         self, agency: str, kind: Kind, made_for: date, newest: Newest | None, model: Fitted, fitted_at: datetime
     ) -> TextLearnt:
         """Store a model, or answer with the one that another worker has stored for the day meanwhile."""
-        row = {
-            "agency": agency,
-            "kind": kind,
-            "version": (newest.version if newest else 0) + 1,
-            "made_for": made_for,
-            "fitted_at": fitted_at,
+        told = {
             "cases": model.cases,
             "labels": model.labels,
             "checked_cases": model.checked_cases,
@@ -123,16 +149,39 @@ class DatabaseTexts(Texts):
             "training_hash": model.training_hash,
             "payload": model.payload,
         }
+        return await self._stored(agency, kind, newest, {"made_for": made_for, "fitted_at": fitted_at, **told})
+
+    async def _unlearnt(
+        self, agency: str, kind: Kind, made_for: date, newest: Newest | None, at: datetime
+    ) -> TextLearnt:
+        """Answer that there is too little to learn from; what was learnt before goes, for some of it was removed."""
+        if newest is None or not newest.training_hash:
+            return TextLearnt(version=newest.version if newest else 0, is_new=False)
+        nothing = {"cases": 0, "labels": 0, "checked_cases": 0, "training_hash": "", "payload": None}
+        return await self._stored(agency, kind, newest, {"made_for": made_for, "fitted_at": at, **nothing})
+
+    async def _stored(self, agency: str, kind: Kind, newest: Newest | None, told: dict[str, Any]) -> TextLearnt:
+        version = (newest.version if newest else 0) + 1
         async with transaction(self._engine, agency) as connection:
-            await store_model(connection, row)
+            await store_model(connection, {"agency": agency, "kind": kind, "version": version, **told})
             stored = (await newest_models(connection, agency))[kind]
-        return TextLearnt(version=stored.version, is_new=stored.training_hash == model.training_hash)
+        return TextLearnt(version=stored.version, is_new=stored.training_hash == told["training_hash"])
 
 
 async def _material(connection: AsyncConnection, agency: str, kind: Kind) -> tuple[list[str], list[str]]:
-    """Return texts and what goes with each: the code, or the case's id."""
+    """Return texts and what goes with each: the code, or the case's id; none where they are too few."""
     if kind == "likeness":
         answered = await answered_texts(connection, agency, LAID_OUT)
         return [words for _, words in answered], [str(case_id) for case_id, _ in answered]
     coded = await coded_texts(connection, agency, kind, limit=LEARNT_FROM)
-    return [one.words for one in coded], [one.code for one in coded]
+    return _teaching(coded)
+
+
+def _teaching(coded: Sequence[CodedText]) -> tuple[list[str], list[str]]:
+    """Return texts and codes that can be learnt from: without words, or with a code seldom given, none can."""
+    count = Counter(one.code for one in coded)
+    kept = [one for one in coded if count[one.code] >= LEAST_CASES_PER_CODE and _A_WORD.search(one.words)]
+    codes = [one.code for one in kept]
+    if len(kept) < LEAST_CASES or len(set(codes)) < 2:  # noqa: PLR2004 - two codes are the fewest to choose from
+        return [], []
+    return [one.words for one in kept], codes

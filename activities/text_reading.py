@@ -8,17 +8,21 @@ same under the same models; two workers never read for one agency at the same ti
 from __future__ import annotations
 
 import asyncio
+import logging
+import zipfile
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from activities.database import agencies, transaction
+from activities.database import transaction
 from activities.policies import Policies
 from activities.text_apart import sums_loaded
 from activities.text_rows import (
@@ -51,6 +55,7 @@ CANDIDATES = 20
 _SHARED_AT_MOST = 50_000
 _MODELS_KEPT = 6
 """In memory, over all agencies."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,11 @@ class Reader:
         self._policies = policies
         self._known: OrderedDict[tuple[str, Kind, int], Any] = OrderedDict()
 
-    async def read_lately(self, now: datetime) -> int:
-        """Read every agency's complaints that came in or changed lately; return how many."""
+    async def read_lately(self, agency: str, now: datetime) -> int:
+        """Read an agency's complaints that came in or changed lately; return how many."""
         read = 0
-        for agency in await agencies(self._engine):
-            while some := await self.read_some(agency, now, since=now - LATELY):
-                read += some
+        while some := await self.read_some(agency, now, since=now - LATELY):
+            read += some
         return read
 
     async def read_all(self, agency: str, now: datetime) -> int:
@@ -93,6 +97,7 @@ class Reader:
             if not await is_our_turn(connection, agency):
                 return None
             newest = {kind: found.version for kind, found in (await newest_models(connection, agency)).items()}
+            self._drop(agency, newest)
             models = "/".join(str(newest.get(kind, 0)) for kind in KINDS)
             cases = await unread(connection, agency, models, changed_since=since, now=now, limit=AT_ONCE)
             if not cases:
@@ -100,11 +105,22 @@ class Reader:
             await sums_loaded()
             texts = await texts_of(connection, agency, cases)
             _, policy = await self._policies.in_force(connection, agency, now)
-            await self._suggest(connection, agency, policy, newest, cases, texts, now)
-            await _find_copies(connection, agency, cases, texts, now)
-            nearest = await self._nearest(connection, agency, newest.get("likeness", 0), cases, texts)
-            await _note_read(connection, agency, cases, models, nearest, now)
+
+            async def read(these: Sequence[Unread]) -> None:
+                await self._suggest(connection, agency, policy, newest, these, texts, now)
+                await _find_copies(connection, agency, these, texts, now)
+                nearest = await self._nearest(connection, agency, newest.get("likeness", 0), these, texts)
+                await _note_read(connection, agency, these, models, nearest, now)
+
+            for one in await _unreadable(connection, cases, read):
+                await connection.execute(delete(text_suggestion).where(text_suggestion.c.case_id == one.case_id))
+                await _note_read(connection, agency, [one], models, {}, now)
             return len(cases)
+
+    def _drop(self, agency: str, newest: Mapping[str, int]) -> None:
+        """Forget the agency's models that are no longer the newest: they may hold what was removed since."""
+        for known in [one for one in self._known if one[0] == agency and one[2] != newest.get(one[1])]:
+            del self._known[known]
 
     async def forget(self, agency: str, now: datetime) -> None:
         """Take away what removed texts have left behind."""
@@ -186,10 +202,35 @@ class Reader:
         return self._known[which]
 
 
+async def _unreadable(
+    connection: AsyncConnection, cases: Sequence[Unread], read: Callable[[Sequence[Unread]], Awaitable[None]]
+) -> list[Unread]:
+    """Read cases together, or else each by itself, and return those that the sums cannot take, whatever it is.
+
+    They are tried again under newer models. What the record refuses is no text's fault, and is raised.
+    """
+    try:
+        async with connection.begin_nested():
+            await read(cases)
+    except (SQLAlchemyError, OSError):
+        raise
+    except Exception as fault:  # noqa: BLE001 - one text must not keep the others from being read
+        if len(cases) == 1:
+            _log.error("case %s cannot be read (%s), going on", cases[0].case_id, type(fault).__name__)
+            return list(cases)
+        return [found for one in cases for found in await _unreadable(connection, [one], read)]
+    return []
+
+
 def _opened(kind: Kind, payload: bytes) -> Any:  # noqa: ANN401 - its class comes with the sums
+    """Return a stored model ready for use; None where another version stored it: the next night makes a new one."""
     from activities import text_sums  # noqa: PLC0415 - a worker starts without the sums
 
-    return text_sums.likeness_of(payload) if kind == "likeness" else text_sums.suggester_of(payload)
+    try:
+        return text_sums.likeness_of(payload) if kind == "likeness" else text_sums.suggester_of(payload)
+    except (KeyError, ValueError, zipfile.BadZipFile) as fault:
+        _log.warning("a stored model of the %s is not read (%s)", kind, type(fault).__name__)
+        return None
 
 
 def _codes(policy: Policy, on: Any, *kinds: TermKind) -> frozenset[str]:  # noqa: ANN401
@@ -294,13 +335,13 @@ async def _note_read(
     now: datetime,
 ) -> None:
     new = upsert(text_read)
-    told = {name: new.excluded[name] for name in ("models", "issue_count", "nearest", "cosines", "read_at")}
+    told = {name: new.excluded[name] for name in ("models", "issues_hash", "nearest", "cosines", "read_at")}
     rows = [
         {
             "case_id": one.case_id,
             "agency": agency,
             "models": models,
-            "issue_count": one.issue_count,
+            "issues_hash": one.issues_hash,
             "nearest": [case_id for case_id, _ in nearest.get(one.case_id, ())],
             "cosines": [cosine for _, cosine in nearest.get(one.case_id, ())],
             "read_at": now,

@@ -21,6 +21,10 @@ from models.tables.text import text_model
 Kind = Literal["category", "failure", "likeness"]
 CODED: tuple[Kind, ...] = ("category", "failure")
 KINDS: tuple[Kind, ...] = (*CODED, "likeness")
+LEAST_CASES = 50
+"""Fewer coded issues teach nothing."""
+TEXTS_WITH_A_WORD = 5
+"""A word that fewer texts have is not named as one of many."""
 WINDOW = timedelta(weeks=26)
 """Copies of a letter are looked for so far back; older complaints are read no more."""
 
@@ -43,17 +47,22 @@ _NEWEST_TEXTS = text("""
     WHERE f.agency = :agency AND f.state NOT IN ('withdrawn', 'duplicate') AND f.answered_at IS NOT NULL
     ORDER BY f.sort_at DESC, f.case_id LIMIT :limit
 """)
-_TO_READ = text("""
+# What an issue is about may change while the number of issues stays: each one's number and text.
+_ISSUES_HASH = """
+    md5((SELECT coalesce(string_agg(concat_ws(':', issue ->> 'number', issue #>> '{words,id}'), ','
+                                    ORDER BY (issue ->> 'number')::integer), '')
+         FROM jsonb_array_elements(coalesce(f.snapshot -> 'issues', '[]')) AS issue))
+"""
+_TO_READ = text(f"""
     SELECT f.case_id, f.sort_at, f.is_open, f.severity IS NOT NULL AS is_triaged, r.case_id IS NOT NULL AS was_read,
-           f.snapshot #>> '{receipt,narrative,id}' AS narrative,
-           coalesce(f.snapshot -> 'issues', '[]') AS issues
+           f.snapshot #>> '{{receipt,narrative,id}}' AS narrative,
+           coalesce(f.snapshot -> 'issues', '[]') AS issues, {_ISSUES_HASH} AS issues_hash
     FROM case_file f LEFT JOIN text_read r ON r.case_id = f.case_id
     WHERE f.agency = :agency AND f.last_event_at >= :changed_since AND (f.is_open OR NOT f.is_history)
       AND ((r.case_id IS NULL AND (f.is_open OR f.sort_at >= :received_since))
-           OR (f.is_open AND (r.models <> :models
-                              OR r.issue_count <> jsonb_array_length(coalesce(f.snapshot -> 'issues', '[]')))))
+           OR (f.is_open AND (r.models <> :models OR r.issues_hash <> {_ISSUES_HASH})))
     ORDER BY f.sort_at, f.case_id LIMIT :limit
-""")
+""")  # noqa: S608 - only our own constant is put in
 _TEXTS = text("""
     SELECT case_id, id, body FROM content
     WHERE case_id = ANY (:case_ids) AND id = ANY (:ids) AND agency = :agency
@@ -89,7 +98,35 @@ _FORGET = (
         DELETE FROM text_band b WHERE b.agency = :agency AND (b.seen_at < :seen_since
         OR NOT EXISTS (SELECT FROM content c WHERE c.case_id = b.case_id AND c.kind = 'narrative'))
     """),
+    # Of the weeks' looks only the newest is shown. A look goes when a text it names is gone, or when too few texts are
+    # left with one of its words; the comparison, which reaches back 34 weeks, is then made anew the same night.
+    text("""
+        DELETE FROM text_new_failure n WHERE n.agency = :agency
+        AND (n.week < (SELECT max(week) FROM text_drift WHERE agency = :agency)
+             OR EXISTS (SELECT FROM unnest(n.case_ids) AS member (case_id) WHERE NOT EXISTS (
+                 SELECT FROM content c WHERE c.case_id = member.case_id AND c.kind = 'narrative')))
+    """),
+    text("""
+        DELETE FROM text_drift d WHERE d.agency = :agency
+        AND d.week < (SELECT max(week) FROM text_drift WHERE agency = :agency)
+    """),
+    text(r"""
+        DELETE FROM text_drift d WHERE d.agency = :agency AND EXISTS (
+            SELECT FROM text_drift named CROSS JOIN unnest(named.words) AS word
+            WHERE named.agency = :agency AND (
+                SELECT count(*) FROM (
+                    SELECT FROM case_file f JOIN content c ON c.case_id = f.case_id
+                    WHERE f.agency = :agency AND f.sort_at >= named.made_at - interval '34 weeks'
+                    AND (c.kind = 'narrative' OR c.kind LIKE 'issue-%')
+                    AND normalize(lower(c.body), NFKC) ~ ('\m' || word || '\M') LIMIT :texts_with_a_word
+                ) AS found) < :texts_with_a_word)
+    """),
 )
+_CODED_SO_FAR = text("""
+    SELECT (SELECT count(*) FROM case_issue i JOIN case_file f USING (case_id)
+            WHERE f.agency = :agency AND (f.severity IS NOT NULL OR f.is_history)) AS category,
+           (SELECT count(*) FROM case_tag WHERE agency = :agency) AS failure
+""")
 _TURN = text("SELECT pg_try_advisory_xact_lock(hashtextextended('putright.text/' || :agency, 0))")
 
 
@@ -105,7 +142,7 @@ class CodedText:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The newest model of a kind."""
+    """The newest model of a kind; its hash is empty where too little was left to learn from."""
 
     version: int
     made_for: date
@@ -122,7 +159,7 @@ class Unread:
     is_triaged: bool
     was_read: bool
     narrative: str
-    issue_count: int
+    issues_hash: str
     numbers: tuple[tuple[int, str], ...]
 
 
@@ -139,6 +176,12 @@ async def coded_texts(
     """)  # noqa: S608
     rows = await connection.execute(query, {"agency": agency, "since": since, "limit": limit})
     return [CodedText(row.case_id, row.sort_at, row.body, row.code) for row in rows][::-1]
+
+
+async def coded_so_far(connection: AsyncConnection, agency: str) -> tuple[int, int]:
+    """Return about how many issues have a kind of problem, and a root cause, without looking into any of them."""
+    row = (await connection.execute(_CODED_SO_FAR, {"agency": agency})).one()
+    return row.category, row.failure
 
 
 async def answered_texts(connection: AsyncConnection, agency: str, limit: int) -> list[tuple[UUID, str]]:
@@ -188,7 +231,7 @@ async def unread(
             row.is_triaged,
             row.was_read,
             row.narrative or "",
-            len(row.issues),
+            row.issues_hash,
             tuple(_uncoded(row.issues, row.narrative or "")),
         )
         for row in rows
@@ -235,7 +278,7 @@ async def put_bands(connection: AsyncConnection, agency: str, rows: Sequence[tup
 
 
 async def forget(connection: AsyncConnection, agency: str, now: datetime) -> None:
-    """Take away what removed texts have left behind, and the keys of letters nobody has sent for long."""
+    """Take away what removed texts have left behind, letters' keys that are out of date, and past weeks' looks."""
+    asked = {"agency": agency, "seen_since": now - WINDOW, "texts_with_a_word": TEXTS_WITH_A_WORD}
     for statement in _FORGET:
-        asked = {"agency": agency, "seen_since": now - WINDOW}
-        await connection.execute(statement, asked if "seen_since" in str(statement) else {"agency": agency})
+        await connection.execute(statement, {name: asked[name] for name in statement.compile().params})

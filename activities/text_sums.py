@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -23,15 +22,13 @@ from analytics.text.drift import find_drift
 from analytics.text.near_duplicates import band_keys, jaccard, word_run_sets
 from analytics.text.new_failures import find_new_failures
 from analytics.text.ngrams import HashArray
-from analytics.text.normalising import ADDRESS, AMOUNT, DATE, NAME, NUMBER, words_of
+from analytics.text.normalising import ADDRESS, AMOUNT, DATE, NAME, NUMBER
 from analytics.text.similar import SimilarTexts, lay_out, similar_from_bytes
 from analytics.text.suggesting import Suggester, SuggestionSettings, fit_suggester, suggester_from_bytes, training_hash
 
-LEAST_CASES = 50
-LEAST_CASES_PER_CODE = 5
 CHECKED_AT_MOST, CHECKED_SHARE, CHECKED_FROM_AT_MOST = 1_000, 0.1, 10_000
 """How well a model does is judged on the newest cases, learnt from the older ones just before them."""
-CODES_KEPT, CODES_SHOWN, WORDS_SHOWN = 10, 3, 4
+CODES_KEPT, CODES_SHOWN, WORDS_SHOWN, WEIGHED = 10, 3, 4, 40
 NEAREST = 5
 LEAST_COSINE = 0.15
 """Cases less alike share no more than common words."""
@@ -105,15 +102,10 @@ class NewFailure:
 
 
 def fitted(texts: Sequence[str], codes: Sequence[str], known_hash: str = "") -> Fitted | None:
-    """Return what texts and the codes people gave them teach, the oldest first.
+    """Return what texts and the codes people gave them, two codes or more, teach, the oldest first.
 
-    None where there is too little, or nothing that the model of `known_hash` has not learnt.
+    None where that is nothing but what the model of `known_hash` has learnt.
     """
-    count = Counter(codes)
-    kept = [place for place, code in enumerate(codes) if count[code] >= LEAST_CASES_PER_CODE and words_of(texts[place])]
-    texts, codes = [texts[place] for place in kept], [codes[place] for place in kept]
-    if len(texts) < LEAST_CASES or len(set(codes)) < 2:  # noqa: PLR2004 - two codes are the fewest to choose from
-        return None
     if training_hash(texts, codes, SuggestionSettings()) == known_hash:
         return None
     suggester = fit_suggester(texts, codes)
@@ -163,9 +155,9 @@ def _proposed(
 
 
 def _speaking_for(suggester: Suggester, text: str, code: str) -> list[str]:
-    """Return the runs of words that speak most for the code."""
-    found = suggester.words_that_speak(text, code, 2 * WORDS_SHOWN)
-    return [_in_words(one.words) for one in found if one.contribution > 0][:WORDS_SHOWN]
+    """Return the runs of words that speak most for the code, of those that others wrote too: no rare name is shown."""
+    found = suggester.words_that_speak(text, code, WEIGHED)
+    return [_in_words(one.words) for one in found if one.contribution > 0 and one.is_shared][:WORDS_SHOWN]
 
 
 def _in_words(run: str) -> str:
@@ -174,11 +166,11 @@ def _in_words(run: str) -> str:
 
 
 def laid_out(texts: Sequence[str], case_ids: Sequence[str], known_hash: str = "") -> Fitted | None:
-    """Return the cases laid out so that the nearest to any text are found; None where there are none, or no others."""
+    """Return the cases laid out so that the nearest to any text are found; None where no others are."""
     digest = hashlib.sha256()
     for case_id, text in zip(case_ids, texts, strict=True):
         digest.update(json.dumps([case_id, text]).encode() + b"\n")
-    if not texts or digest.hexdigest() == known_hash:
+    if digest.hexdigest() == known_hash:
         return None
     stored = io.BytesIO()
     ids = np.frombuffer(b"".join(UUID(case_id).bytes for case_id in case_ids), dtype=np.uint8)

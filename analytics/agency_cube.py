@@ -16,14 +16,11 @@ from analytics.baseline import KnownReasons
 from analytics.cube import Cell, CellCounts, WeeklyRow
 from analytics.delays import MOST_WEEKS, Completeness
 from analytics.dimensions import Events, build_any_cube
+from analytics.places import ELSEWHERE
 
 ABOVE = {"failure": "family", "office": "region"}
 NAMES = ("family", "failure", "service", "region", "office", "channel")
-ELSEWHERE = "elsewhere"
-"""The region of offices that are in none."""
 MOST_CELLS = 10_000
-LEAST_SERVED = 0.5
-"""Stands for nobody served, of whom no logarithm could be taken."""
 
 
 def events_of(rows: Iterable[WeeklyRow], families: Mapping[str, str], regions: Mapping[str, str]) -> Events:
@@ -117,10 +114,10 @@ class Reasons:
     has_exposure: BoolArray
 
 
-def reasons_for(counts: CellCounts, outside: Outside, regions: Mapping[str, str]) -> Reasons:
-    """Return what is known of the cells' weeks."""
+def reasons_for(counts: CellCounts, events: Events, outside: Outside, regions: Mapping[str, str]) -> Reasons:
+    """Return what is known of the cells' weeks; `events` are those the cells were built of."""
     share, variance = _shares(counts, outside)
-    exposure = _exposure(counts, outside.served, regions)
+    exposure = _exposure(counts, events, outside.served, regions)
     has_exposure = np.zeros(len(counts.cells), dtype=np.bool_) if exposure is None else (exposure != 0).any(axis=1)
     parts = [part for part in (None if share is None else np.log(share), exposure) if part is not None]
     holidays = None
@@ -147,38 +144,62 @@ def _shares(counts: CellCounts, outside: Outside) -> tuple[FloatArray | None, Fl
     return np.array([told[row][0] for row in rows]), np.array([told[row][1] for row in rows])
 
 
-def _exposure(counts: CellCounts, served: Sequence[Served], regions: Mapping[str, str]) -> FloatArray | None:
-    """Return the logarithm of what was served over its mean, cells by weeks; 0, as usual, in weeks nobody counted."""
+def _exposure(
+    counts: CellCounts, events: Events, served: Sequence[Served], regions: Mapping[str, str]
+) -> FloatArray | None:
+    """Return the logarithm of what was served over its mean, cells by weeks; 0, as usual, where it is not known.
+
+    It is known of a cell when every service and office that its complaints came from reports, and of a week when all of
+    those did: one missing report would look like a fall, and one report alone would speak for all. Where nobody was
+    served there is nothing to hold complaints against.
+    """
     inside = [one for one in served if counts.first_week <= one.week <= counts.last_week]
     if not inside:
         return None
     week = np.array([one.week - counts.first_week for one in inside], dtype=np.int64)
     number = np.array([one.count for one in inside], dtype=np.float64)
-    columns = {
-        "service": np.array([one.service for one in inside]),
-        "office": np.array([one.office for one in inside]),
-        "region": np.array([regions.get(one.office, ELSEWHERE) for one in inside]),
-    }
-    by_place: dict[tuple[str, ...], FloatArray] = {}
+    reporters = sorted({(one.service, one.office) for one in inside})
+    reporter = np.array([reporters.index((one.service, one.office)) for one in inside], dtype=np.int64)
+    complained_of = _places_of(events, counts)
+    by_place: dict[tuple[str, str, str], FloatArray] = {}
     offset = np.zeros(counts.counts.shape)
     for index, cell in enumerate(counts.cells):
-        place = tuple(cell.named.get(name, "") for name in columns)
+        named = cell.named
+        place = named.get("service", ""), named.get("office", ""), named.get("region", "")
         if place not in by_place:
-            is_here = np.ones(len(inside), dtype=np.bool_)
-            for name, code in zip(columns, place, strict=True):
-                is_here &= (columns[name] == code) if code else True
-            by_place[place] = _log_ratio(week[is_here], number[is_here], counts.counts.shape[1])
+            here = [row for row, of in enumerate(reporters) if _is_in(place, of, regions)]
+            told = {reporters[row] for row in here}
+            is_known = all(of in told for of in complained_of if _is_in(place, of, regions))
+            rows = np.isin(reporter, here) & is_known
+            by_place[place] = _log_ratio(week[rows], number[rows], len(here), counts.counts.shape[1])
         offset[index] = by_place[place]
     return offset
 
 
-def _log_ratio(week: IntArray, number: FloatArray, weeks: int) -> FloatArray:
+def _is_in(place: tuple[str, str, str], of: tuple[str, str], regions: Mapping[str, str]) -> bool:
+    """Return whether a service and office are of a place: service, office and region, each empty where it means all."""
+    service, office, region = place
+    return service in {"", of[0]} and office in {"", of[1]} and region in {"", regions.get(of[1], ELSEWHERE)}
+
+
+def _places_of(events: Events, counts: CellCounts) -> set[tuple[str, str]]:
+    """Return the services and offices that complaints of these weeks are about, where both have been said."""
+    seen = events.codes[(events.week >= counts.first_week) & (events.week <= counts.last_week)]
+    service, office = NAMES.index("service"), NAMES.index("office")
+    places = {
+        (events.values[service][row[0]], events.values[office][row[1]])
+        for row in np.unique(seen[:, [service, office]], axis=0).tolist()
+    }
+    return {place for place in places if all(place)}
+
+
+def _log_ratio(week: IntArray, number: FloatArray, reporter_count: int, weeks: int) -> FloatArray:
     total = np.bincount(week, number, minlength=weeks)
-    is_counted = np.bincount(week, minlength=weeks) > 0
-    if not is_counted.any():
+    is_whole = (np.bincount(week, minlength=weeks) == reporter_count) & (total > 0)
+    if not is_whole.any():
         return np.zeros(weeks)
-    ratio = np.maximum(total, LEAST_SERVED) / max(float(total[is_counted].mean()), LEAST_SERVED)
-    return np.where(is_counted, np.log(ratio), 0.0)
+    ratio = np.log(np.where(is_whole, total, 1.0) / float(total[is_whole].mean()))
+    return np.where(is_whole, ratio, 0.0)
 
 
 def _masked(counts: CellCounts, left_out: Sequence[LeftOut]) -> BoolArray | None:

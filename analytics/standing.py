@@ -4,7 +4,8 @@
 No window and no sum finds these, for their own past is as bad. Each office's confirmed failures of a year are held
 against what it would have if office and failure had nothing to do with each other, within each service and channel
 (strata), by the shrinkage of disproportionality.py. Called are pairs with EB05 of at least 2 and at least 3 complaints:
-then the chance that the true ratio is below 2 is at most one in twenty, whatever else is called.
+where the prior was learnt from the pairs themselves, the chance that the true ratio is below 2 is then at most one in
+twenty, whatever else is called. With too few pairs to learn from the prior is a fixed one, and no rate can be told.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ TRAILING_WEEKS = 52
 LEAST_EB05 = 2.0
 LEAST_COUNT = 3
 FALSE_SHARE_AT_MOST = 0.05
-"""The share of those called whose true ratio is expected to be below `LEAST_EB05`."""
+"""The share of those called whose true ratio is expected to be below `LEAST_EB05`; only where the prior is learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ class OutOfProportion:
     is_prior_learnt: bool
     p_value: float
     q_value: float
+
+    @property
+    def false_share_at_most(self) -> float | None:
+        """The share of such signals expected to be false; None where too little is known to say."""
+        return FALSE_SHARE_AT_MOST if self.is_prior_learnt else None
 
 
 def out_of_proportion(seen: Sequence[FailureSeen]) -> list[OutOfProportion]:

@@ -57,11 +57,17 @@ def sentences(finding: Finding, labels: Labels, complaints: int | None = None) -
 def creep_sentences(
     finding: Finding, labels: Labels, complaints: int | None, *, excess: float, threshold: float, years: float
 ) -> tuple[str, str]:
-    """Return what rises slowly, and how sure we may be; `threshold` is passed by chance once in so many years."""
+    """Return what rises slowly, and how sure we may be; `threshold` is passed by chance once in so many years.
+
+    A rise is called by its chance among all cells, and may be so before it passes its cell's own threshold: then only
+    how long it has been under way is said.
+    """
     happened = (
         f"{name_of(finding.cell, labels)}: {_counted(finding, complaints)} in {_weeks(finding.window_weeks)}, "
         f"where {_expected(finding.expected_count)} expected: a slow rise that no single week shows."
     )
+    if excess <= threshold:
+        return happened, f"It has been under way for {_weeks(finding.window_weeks)}, since {_week_of(finding)}."
     sure = (
         f"It has been under way since {_week_of(finding)}; what has come beyond the expected and a margin sums to "
         f"{excess:.0f}, and chance alone passes {threshold:.0f} about once in {years:.0f} years."
@@ -70,18 +76,31 @@ def creep_sentences(
 
 
 def standing_sentences(
-    finding: Finding, labels: Labels, complaints: int | None, *, ratio: float, low: float, high: float
+    finding: Finding,
+    labels: Labels,
+    complaints: int | None,
+    *,
+    ratio: float,
+    low: float,
+    high: float,
+    is_prior_learnt: bool,
 ) -> tuple[str, str]:
-    """Return what has been out of proportion for a year, and how sure we may be."""
+    """Return what has been out of proportion for a year, and how sure we may be.
+
+    How often such signals are false can be said only where `is_prior_learnt`.
+    """
     happened = (
         f"{name_of(finding.cell, labels)}: {_counted(finding, complaints)} in a year, where "
         f"{_expected(finding.expected_count)} to be expected from the other offices and failures."
     )
-    sure = (
-        f"It is out of proportion, about {ratio:.1f} times ({low:.1f} to {high:.1f}), and need not be new; "
+    false = (
         "of signals of this kind at most one in twenty is expected to lie below twice."
+        if is_prior_learnt
+        else "too little is known yet to say how often such signals are false."
     )
-    return happened, sure
+    return happened, (
+        f"It is out of proportion, about {ratio:.1f} times ({low:.1f} to {high:.1f}), and need not be new; {false}"
+    )
 
 
 def _counted(finding: Finding, complaints: int | None) -> str:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from api.acting import key_for
-from api.fixing import act_on_fix, cell_of, opening_of
+from api.fixing import act_on_fix, name_of_signal, opening_of
 from api.problems import NotFound, Unprocessable
 from api.reads.fixes import fix_by_id, fixes_of_signals
 from api.reads.people import Staff
@@ -22,7 +22,6 @@ from api.shapes_signals import DecisionAsked, SignalEvidenceAsked
 from api.writes.evidence import Attached, attach_evidence
 from api.writes.fixes import one_at_a_time, open_fix
 from api.writes.registers import Decided, decide_signal, is_decided
-from models.fixes.cells import name_of_cell
 from models.fixes.terms import FixAction
 from models.messages import sha256
 from models.policy import Policy
@@ -37,7 +36,7 @@ async def decide_on(services: Services, staff: Staff, signal_id: UUID, asked: De
         _check_defer(asked.defer_until, policy, now)
     signal = await _signal(services, staff, signal_id)
     if asked.decision == "accept" and asked.fix_id is None:
-        title = asked.fix_title or name_of_cell(cell_of(signal), policy)
+        title = asked.fix_title or name_of_signal(signal, policy)
         told = FixAsked(title=title, owner=asked.fix_owner, signal_id=signal_id, reason=asked.reason)
         await _accept_and_open(services, staff, signal, asked, told, key=key)
         return

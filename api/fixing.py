@@ -38,13 +38,15 @@ from api.writes.fixes import put_fix_texts
 from models.commands import Actor
 from models.fixes import lifecycle
 from models.fixes.affected import AffectedPerson
-from models.fixes.commands import FIX_COMMAND, CellRef, FixCommand, Open
+from models.fixes.cells import name_of_cell
+from models.fixes.commands import FIX_COMMAND, MOST_CELLS, CellRef, FixCommand, Open
 from models.fixes.fix import Fix
 from models.fixes.terms import Help
 from models.messages import Amount, ContentRef, canonical, sha256
 from models.policy import Policy
 from models.receiving import Text, text_of
 from models.references import uuid7_at
+from models.refusals import NoSuchOffices
 from models.taxonomy import Kind
 from models.terms import Remedy
 from workflows.systemic_fix import FixAnswer
@@ -74,7 +76,8 @@ class _Standing:
     fix: Fix
     is_recorded: bool
     people: frozenset[str]
-    signal: SignalRow | None
+    cells: tuple[CellRef, ...]
+    """What the signal to be linked counts, if that is what is asked."""
     affected: Sequence[AffectedPerson]
     """Who is to be helped, if that is what is asked."""
     people_count: int
@@ -150,22 +153,38 @@ async def opening_of(
         statement=refs.get("statement"),
         owner=asked.owner or staff.name,
         signal_id=asked.signal_id,
-        cells=asked.cells if signal is None else (cell_of(signal),),
+        cells=asked.cells if signal is None else cells_of(signal, policy),
     )
     return Opening(command, tuple(texts), sha256(canonical([told, staff.name])))
 
 
-def cell_of(signal: SignalRow) -> CellRef:
-    """Return the weekly count that a signal speaks of."""
-    return CellRef.model_validate(
-        {
-            "measure": signal.measure,
-            "family": signal.family,
-            "code": signal.code,
-            "service": signal.service,
-            "office": signal.office,
-        }
-    )
+def cells_of(signal: SignalRow, policy: Policy) -> tuple[CellRef, ...]:
+    """Return the weekly counts that a signal speaks of, one for each office of its region; raises NoSuchOffices.
+
+    A fix never counts more than its signal: the people it writes to are drawn from these counts.
+    """
+    cell = _cell_of(signal)
+    if signal.region is None or signal.office is not None:
+        return (cell,)
+    offices = [office.id for office in policy.agency.offices if office.region == signal.region]
+    if not offices:
+        raise NoSuchOffices(
+            "This signal is of offices that your policy does not name, so no fix can tell whose complaints they are. "
+            "Have the offices named in the policy; a later signal then names them."
+        )
+    if len(offices) > MOST_CELLS:
+        raise NoSuchOffices(f"This signal is of {len(offices)} offices; a fix counts {MOST_CELLS} at most.")
+    return tuple(cell.model_copy(update={"office": office}) for office in offices)
+
+
+def name_of_signal(signal: SignalRow, policy: Policy) -> str:
+    """Return what a signal is about in a line: what its fix is called that nobody has given a title."""
+    return name_of_cell(_cell_of(signal), policy, region=signal.region)
+
+
+def _cell_of(signal: SignalRow) -> CellRef:
+    """Return the weekly count of a signal, in all the offices of its region or of the agency where it names none."""
+    return CellRef.model_validate({name: getattr(signal, name) for name in CellRef.model_fields})
 
 
 async def _standing(
@@ -179,11 +198,12 @@ async def _standing(
             raise NotFound("There is no such fix.")
         names_people = isinstance(asked, AssignFixAsked | PlanMeasureAsked)
         people = await colleagues(connection) if names_people else []
-        signal = None
+        cells: tuple[CellRef, ...] = ()
         if isinstance(asked, LinkSignalAsked):
             signal = await signal_by_id(connection, asked.signal_id)
             if signal is None:
                 raise NotFound("There is no such signal.")
+            cells = cells_of(signal, policy)
         affected: Sequence[AffectedPerson] = ()
         if isinstance(asked, ListAffectedAsked):
             affected = [_person(person, policy.agency.languages[0]) for person in asked.people or ()]
@@ -196,7 +216,7 @@ async def _standing(
             fix=fix,
             is_recorded=await is_recorded_of_fix(connection, fix_id, command_key),
             people=frozenset(person.name for person in people),
-            signal=signal,
+            cells=cells,
         )
 
 
@@ -258,6 +278,7 @@ def _check_cells(check: CodeCheck, field: str, cells: Iterable[CellRef], policy:
         place = f"{field}.{number}"
         check.service(f"{place}.service", cell.service)
         check.office(f"{place}.office", cell.office)
+        check.channel(f"{place}.channel", cell.channel)
         if cell.family is not None and cell.family not in families:
             check.refuse(f"{place}.family", f"'{place}.family': there is no family '{cell.family}'.")
         if cell.code is not None and cell.code not in policy.taxonomy.by_code:
@@ -283,6 +304,6 @@ def _command(
         told["source"] = refs[SOURCE]
     if "whys" in told:
         told["whys"] = [ref for name, ref in refs.items() if name.startswith(_WHY)]
-    if standing.signal is not None:
-        told["cells"] = [cell_of(standing.signal)]
+    if standing.cells:
+        told["cells"] = list(standing.cells)
     return FIX_COMMAND.validate_python(told)

@@ -16,12 +16,12 @@ import numpy as np
 from analytics.effect import Comparison, dispersion_before
 from analytics.effect_checks import Study, compare
 from analytics.effect_power import weeks_needed
+from api.planning import LEAST_WEEKS_BEFORE
 from models.aggregates import monday_of
 from models.fixes.cells import Kinds, weekly, without
 from models.fixes.commands import CellRef
 from models.fixes.watching import DAYS_PER_WEEK
 
-LEAST_WEEKS_BEFORE = 12
 _WEEK = timedelta(days=DAYS_PER_WEEK)
 
 
@@ -51,11 +51,12 @@ def past_of(
     today: date,
     *,
     trigger: tuple[date, date] | None = None,
+    compared_from: date | None = None,
 ) -> Past:
-    """Return what the last year's whole weeks say, without those that raised the signal."""
+    """Return what the last year's whole weeks say, or those since a day, without those that raised the signal."""
     target, beside = weekly(kinds, targets), weekly(without(kinds, targets), controls)
     last = monday_of(today) - _WEEK
-    first = min((*target, *beside, last))
+    first = min((*target, *beside, last)) if compared_from is None else monday_of(compared_from)
     weeks = [first + number * _WEEK for number in range((last - first).days // DAYS_PER_WEEK + 1)]
     kept = [week for week in weeks if trigger is None or not (week <= trigger[1] and week + _WEEK > trigger[0])]
     if not kept:

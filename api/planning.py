@@ -19,6 +19,10 @@ from models.policy import Policy
 from models.taxonomy import Kind
 
 WEEKS_BEFORE = 52
+LEAST_WEEKS_BEFORE = 12
+"""With fewer weeks before a change nothing is said of its effect."""
+HARDLY_THERE = 0.1
+"""What came less often than this share of what comes now was hardly there."""
 CONTROLS_PROPOSED = 8
 CONTROLS_OFFERED = 24
 FAILURES_OFFERED = 12
@@ -65,6 +69,27 @@ def candidates(targets: Sequence[CellRef], kinds: Kinds, policy: Policy) -> tupl
         Candidate(ref, per_week, is_proposed=place < CONTROLS_PROPOSED)
         for place, (ref, per_week) in enumerate(by_size[:CONTROLS_OFFERED])
     )
+
+
+def new_since(
+    targets: Sequence[CellRef], kinds: Kinds, began: date, today: date, *, trigger: tuple[date, date], planned_on: date
+) -> date | None:
+    """Return `began`, a Monday, if what the targets count was hardly there before it; None of every other failure.
+
+    None too where too few weeks would be left to compare with when the change is planned.
+    """
+    counts, this_week = weekly(kinds, targets), monday_of(today)
+    weeks_before, weeks_since = (began - counted_since(today)) // _WEEK, (this_week - began) // _WEEK
+    left = [
+        week
+        for number in range((monday_of(planned_on) - began) // _WEEK)
+        if not trigger[0] - _WEEK < (week := began + number * _WEEK) <= trigger[1]
+    ]
+    if weeks_before <= 0 or weeks_since <= 0 or len(left) < LEAST_WEEKS_BEFORE:
+        return None
+    rate_before = sum(number for week, number in counts.items() if week < began) / weeks_before
+    rate_since = sum(number for week, number in counts.items() if began <= week < this_week) / weeks_since
+    return began if rate_before < HARDLY_THERE * rate_since else None
 
 
 def look_on(change_planned_on: date, transition_weeks: int, weeks: int) -> date:

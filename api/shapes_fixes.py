@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from api.shapes import Email, Line, Shape, Text, Word, example
+from api.shapes_signals import SignalEvidenceView
 from models.fixes.commands import MOST_CELLS, CellRef, Effect, Number, Plan
 from models.fixes.terms import (
     CauseCategory,
@@ -22,6 +23,7 @@ from models.fixes.terms import (
     Strength,
     Verdict,
 )
+from models.signals import BesideComplaints
 from models.terms import Remedy, Role
 
 FIX_TEXT_LIMIT = 20_000
@@ -314,6 +316,14 @@ class EvidenceCount(Shape):
     people_count: Annotated[int | None, Field(description="Null where no piece says how many.")]
 
 
+class SignalEvidenceCount(Shape):
+    """What one kind of source beside complaints has shown of the signals; sources are never added up."""
+
+    source: BesideComplaints
+    pieces: int
+    people_count: Annotated[int | None, Field(description="Null where no piece says how many.")]
+
+
 class OptionView(Shape):
     """Something that could be done."""
 
@@ -395,6 +405,11 @@ class FixView(Shape):
     causes: tuple[CauseView, ...]
     evidence: tuple[EvidenceView, ...]
     evidence_by_source: tuple[EvidenceCount, ...]
+    signal_evidence: Annotated[
+        tuple[SignalEvidenceView, ...],
+        Field(description="What was attached to the signals that the fix deals with, beside their complaints."),
+    ]
+    signal_evidence_by_source: tuple[SignalEvidenceCount, ...]
     options: tuple[OptionView, ...]
     measures: tuple[MeasureView, ...]
     is_weak: Annotated[bool, Field(description="Nothing stronger than training and reminders is planned.")]

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Any
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
 
 from api.reads.fixes import FixDossier, FixRow, StoredFixEvent
 from api.shapes_fixes import (
@@ -22,18 +23,30 @@ from api.shapes_fixes import (
     OptionView,
     PlanView,
     RoundView,
+    SignalEvidenceCount,
 )
+from api.shapes_signals import SignalEvidenceView
 from models.commands import Actor
 from models.fixes import lifecycle
 from models.fixes.commands import ApproveWords, Plan
-from models.fixes.fix import Evidence, Fix, Measure, Round
-from models.fixes.terms import EvidenceSource, FixAction, FixState
+from models.fixes.fix import Fix, Measure, Round
+from models.fixes.terms import FixAction, FixState
 from models.fixes.watching import Rhythm, next_look, watch_ends_at
 from models.messages import ContentRef
 from models.policy import Policy
 from models.terms import Role
 
 Day = Callable[[date], str]
+Source_co = TypeVar("Source_co", bound=StrEnum, covariant=True)
+
+
+class _Piece(Protocol[Source_co]):
+    """Evidence of any kind: where it comes from, and for how many people it speaks."""
+
+    @property
+    def source(self) -> Source_co: ...
+    @property
+    def people_count(self) -> int | None: ...
 
 
 def fix_line_view(row: FixRow) -> FixLineView:
@@ -80,7 +93,15 @@ def fix_view(dossier: FixDossier, actor: Actor, policy: Policy) -> FixView:
             EvidenceView(source=each.source, words=dossier.text(each.words) or "", people_count=each.people_count)
             for each in fix.evidence
         ),
-        evidence_by_source=counted_by_source(fix.evidence),
+        evidence_by_source=tuple(
+            EvidenceCount(source=source, pieces=pieces, people_count=people)
+            for source, pieces, people in counted_by_source(fix.evidence)
+        ),
+        signal_evidence=tuple(SignalEvidenceView.model_validate(each, from_attributes=True) for each in dossier.beside),
+        signal_evidence_by_source=tuple(
+            SignalEvidenceCount(source=source, pieces=pieces, people_count=people)
+            for source, pieces, people in counted_by_source(dossier.beside)
+        ),
         options=tuple(
             OptionView(
                 number=option.number,
@@ -115,19 +136,16 @@ def refused(fix: Fix, actor: Actor) -> dict[FixAction, str]:
     return {action: str(reason) for action in theirs if (reason := lifecycle.why_not(fix, action, actor)) is not None}
 
 
-def counted_by_source(evidence: Iterable[Evidence]) -> tuple[EvidenceCount, ...]:
-    """Return how much each source has shown; sources are never added up, for one person may speak in several."""
-    found: dict[EvidenceSource, list[int | None]] = {}
+def counted_by_source(evidence: Iterable[_Piece[Source_co]]) -> list[tuple[Source_co, int, int | None]]:
+    """Return the pieces of each source, and for how many people they speak where any piece says so.
+
+    Sources are never added up, for one person may speak in several.
+    """
+    found: dict[Source_co, list[int | None]] = {}
     for each in evidence:
         found.setdefault(each.source, []).append(each.people_count)
-    return tuple(
-        EvidenceCount(
-            source=source,
-            pieces=len(told),
-            people_count=sum(known) if (known := [people for people in told if people is not None]) else None,
-        )
-        for source, told in found.items()
-    )
+    known = {source: [people for people in told if people is not None] for source, told in found.items()}
+    return [(source, len(told), sum(known[source]) if known[source] else None) for source, told in found.items()]
 
 
 def rhythm_of(policy: Policy) -> Rhythm:
@@ -143,7 +161,7 @@ def next_step(fix: Fix, rhythm: Rhythm, day: Day) -> str:
     """Return where the fix stands and what comes next; what lacks is what the lifecycle says, asked as a supervisor."""
     match fix.state:
         case FixState.NEW | FixState.WORKED_OUT:
-            again = "The last attempt did not last, so it is worked out again. " if fix.rounds else ""
+            again = f"{last_attempt(fix)}, so it is worked out again. " if fix.rounds else ""
             return again + _lacking(
                 fix,
                 FixAction.REGISTER,
@@ -163,6 +181,13 @@ def next_step(fix: Fix, rhythm: Rhythm, day: Day) -> str:
             return "It worked, and went on working while it was watched. Nothing is left to do."
         case FixState.ABANDONED:
             return "It was given up; the reason stands in its story."
+
+
+def last_attempt(fix: Fix) -> str:
+    """Return what became of the attempt before this one; nothing of a first one."""
+    if not fix.rounds:
+        return ""
+    return f"The last attempt did not {'last' if fix.rounds[-1].effect.has_relapsed else 'work'}"
 
 
 def _lacking(fix: Fix, action: FixAction, nothing: str) -> str:

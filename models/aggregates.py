@@ -22,6 +22,9 @@ ON_THE_SPOT = timedelta(hours=12)
 """An answer within this time of receipt was given on the same day, at the desk."""
 NOT_STATED = "not_stated"
 """The code of complaints whose kind nobody has said; they count for their service and office all the same."""
+EVENT_CHANNEL = "event"
+"""The channel of what is taken in at a Problem Solving Day. The day brought these complaints, not a failure: what is
+looked at week by week leaves them out; the day's themes are evidence beside it."""
 UNKNOWN = ""
 """Stands in a cell for a service or office nobody has said."""
 

@@ -71,9 +71,14 @@ def _caused_by(event: Event, before: Case, after: Case) -> Iterator[tuple[Letter
     command = event.command
     if command.action in _CAUSES:
         yield _CAUSES[command.action]
-    if isinstance(command, Escalate) and command.clock in _ANSWERING:
+    # Who was never told of a date, as an import tells nobody, is not told that it is over.
+    was_promised = not after.receipt.is_imported or after.acknowledged_at is not None
+    if isinstance(command, Escalate) and command.clock in _ANSWERING and was_promised:
         yield LetterKind.LATE, Recipient.COMPLAINANT
-    if isinstance(command, Triage) and before.acknowledged_at is not None and before.track is not after.track:
+    # A review is due on a day of its own, whatever the track.
+    is_in_review = before.review_round > 0
+    has_another_track = before.acknowledged_at is not None and before.track is not after.track
+    if isinstance(command, Triage) and has_another_track and not is_in_review:
         yield LetterKind.PROGRESS, Recipient.COMPLAINANT
 
 

@@ -50,6 +50,10 @@ class PauseSpent(Refused):
     """The clock of this complaint has been paused as often as the standard allows."""
 
 
+class NoSuchOffices(Refused):
+    """The signal is of offices that a fix cannot count."""
+
+
 class TooLate(Refused):
     """The time in which this could be asked is over."""
 

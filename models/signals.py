@@ -40,7 +40,7 @@ class Waiting(StrEnum):
     NEW = "new"
     DAY_HAS_COME = "day_has_come"
     GROWN = "grown"
-    FIX_GIVEN_UP = "fix_given_up"
+    FIX_ENDED = "fix_ended"
 
 
 class BesideComplaints(StrEnum):

@@ -111,6 +111,18 @@ async def anchor_all(engine: AsyncEngine) -> None:
             _log.info("anchor of %s for %s: %s", agency, anchor.day, anchor.hash.hex())
 
 
+async def for_each_agency(engine: AsyncEngine, what: str, work: Callable[[str], Awaitable[object]]) -> None:
+    """Do for every agency what its cases can go on without: where it fails, say of what class the failure is."""
+    for agency in await agencies(engine):
+        try:
+            await work(agency)
+        except OUT_OF_REACH:
+            raise
+        except Exception as fault:  # noqa: BLE001 - the worker's other work, and other agencies, do not depend on it
+            # No trace and no message: they may hold words of a complaint.
+            _log.error("%s failed for %s (%s), going on", what, agency, type(fault).__name__)
+
+
 async def repeated(
     what: str, work: Callable[[], Awaitable[None]], every: timedelta, wake: asyncio.Event | None = None
 ) -> None:

@@ -19,7 +19,6 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.affected import DatabaseAffected
 from activities.case_records import DatabaseCaseRecords
-from activities.database import agencies
 from activities.fix_records import DatabaseFixRecords
 from activities.pending import PendingQueue
 from activities.policies import Policies
@@ -141,7 +140,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         lists.run(wake["affected"]),
         notifications(libpq_url(settings.worker_database_url), wake),
         housekeeping.repeated("keeping schedules", lambda: keep_schedules(client, engine, settings), SCHEDULES_EVERY),
-        housekeeping.repeated("reading texts", lambda: read_texts(work.texts), READ_EVERY),
+        housekeeping.repeated("reading texts", lambda: read_texts(engine, work.texts), READ_EVERY),
         housekeeping.repeated("first learning", lambda: learn_first(engine, work.texts), FIRST_LEARNING_EVERY),
         *housekeeping.loops(engine, client, settings, secrets, wake["outbox"]),
     ]
@@ -152,17 +151,18 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         await engine.dispose()
 
 
-async def read_texts(texts: DatabaseTexts) -> None:
+async def read_texts(engine: AsyncEngine, texts: DatabaseTexts) -> None:
     """Read the complaints that came in lately."""
-    await texts.reader.read_lately(now())
+    await housekeeping.for_each_agency(engine, "reading texts", lambda agency: texts.reader.read_lately(agency, now()))
 
 
 async def learn_first(engine: AsyncEngine, texts: DatabaseTexts) -> None:
     """Have every agency that has never learnt from its coded complaints spend a night now."""
     async with housekeeping.only_one(engine, _LEARNING) as is_our_turn:
         if is_our_turn:
-            for agency in await agencies(engine):
-                await texts.first_night(agency, now())
+            await housekeeping.for_each_agency(
+                engine, "first learning", lambda agency: texts.first_night(agency, now())
+            )
 
 
 async def _unless_stopped(stop: asyncio.Event, waiting: Coroutine[Any, Any, _T]) -> _T | None:

@@ -23,11 +23,13 @@ from analytics.arrays import BoolArray, FloatArray, IntArray
 from analytics.text.calibrating import Link, handicaps_for, label_sets, limit_for, link_for
 from analytics.text.features import LETTERS, WORDS, Family, Rows, Vocabulary, bins_of, count_bins, vocabulary_from
 from analytics.text.learning import LearningSettings, Linear, learn, learn_from_many
-from analytics.text.ngrams import batch_of
+from analytics.text.ngrams import BIN_COUNT, batch_of
 from analytics.text.normalising import words_of
 
-METHOD = "hinge-word-letter/2"
+METHOD = "hinge-word-letter/3"
 """Changed whenever the same texts may give other suggestions; part of the training hash and of the stored form."""
+SHARED_BY = 5
+"""A run of words that fewer texts have may tell of a person."""
 _ONE_IN = 10
 """One text in so many is held back for good where there are many."""
 
@@ -57,10 +59,11 @@ class SuggestionSettings:
 
 @dataclass(frozen=True, slots=True)
 class SpeakingWords:
-    """A run of words, and what it adds to (or takes from) a label's margin."""
+    """A run of words, and what it adds to (or takes from) a label's margin; `is_shared`: others wrote it too."""
 
     words: str
     contribution: float
+    is_shared: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,14 @@ class Suggestions:
 
 @dataclass(frozen=True, slots=True)
 class Suggester:
-    """What was learnt; `training_hash` names the texts, labels and settings it was learnt from."""
+    """What was learnt; `training_hash` names the texts, labels and settings it was learnt from.
+
+    `is_shared` tells, for each vocabulary, which features at least `SHARED_BY` of the texts have.
+    """
 
     labels: tuple[str, ...]
     vocabularies: tuple[Vocabulary, ...]
+    is_shared: tuple[BoolArray, ...]
     linear: Linear
     link: Link
     handicaps: tuple[float, ...]
@@ -123,16 +130,19 @@ class Suggester:
         """Return the runs of words that weigh most in the margin of `label`, for or against, weightiest first."""
         words = words_of(text)
         column = self.labels.index(label)
-        found: dict[str, float] = {}
+        found: dict[str, SpeakingWords] = {}
         offset = 0
-        for vocabulary in self.vocabularies:
+        for vocabulary, is_shared in zip(self.vocabularies, self.is_shared, strict=True):
             if vocabulary.family.of_words:
                 weights = vocabulary.weigh(count_bins([words], vocabulary.family)).toarray()[0]
                 added = weights * self.linear.weights[offset : offset + len(weights), column]
-                found |= {run: float(added[place]) for run, place in _runs(words, vocabulary) if added[place]}
+                found |= {
+                    run: SpeakingWords(run, float(added[place]), bool(is_shared[place]))
+                    for run, place in _runs(words, vocabulary)
+                    if added[place]
+                }
             offset += len(vocabulary.bins)
-        weightiest = sorted(found.items(), key=lambda item: (-abs(item[1]), item[0]))[:count]
-        return [SpeakingWords(run, contribution) for run, contribution in weightiest]
+        return sorted(found.values(), key=lambda one: (-abs(one.contribution), one.words))[:count]
 
     def to_bytes(self) -> bytes:
         """Return the stored form: arrays and plain values, the same bytes for the same suggester."""
@@ -149,6 +159,7 @@ class Suggester:
         for number, vocabulary in enumerate(self.vocabularies):
             arrays[f"bins_{number}"] = vocabulary.bins
             arrays[f"importance_{number}"] = vocabulary.importance
+            arrays[f"shared_{number}"] = self.is_shared[number]
         arrays["told"] = np.frombuffer(json.dumps(told, ensure_ascii=False).encode(), dtype=np.uint8)
         stored = io.BytesIO()
         np.savez(stored, allow_pickle=False, **arrays)
@@ -171,8 +182,9 @@ def suggester_from_bytes(stored: bytes) -> Suggester:
         raise NotASuggester("These bytes are not a stored suggester: fit again.") from fault
     if suggester is None:
         raise NotASuggester(f"The stored form is {method}, not {METHOD}: fit again.")
-    shape = (sum(len(one.bins) for one in suggester.vocabularies), len(suggester.labels))
-    if suggester.linear.weights.shape != shape:
+    lengths = [len(one.bins) for one in suggester.vocabularies]
+    shape = (sum(lengths), len(suggester.labels))
+    if suggester.linear.weights.shape != shape or [len(one) for one in suggester.is_shared] != lengths:
         raise NotASuggester("The stored weights do not fit the stored features: fit again.")
     return suggester
 
@@ -186,6 +198,7 @@ def _suggester_from(told: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -
             Vocabulary(family, arrays[f"bins_{number}"], arrays[f"importance_{number}"])
             for number, family in enumerate(settings.families)
         ),
+        is_shared=tuple(arrays[f"shared_{number}"] for number in range(len(settings.families))),
         linear=Linear(arrays["weights"], arrays["levels"]),
         link=Link(**{**told["link"], "factors": tuple(told["link"]["factors"])}),
         handicaps=tuple(told["handicaps"]),
@@ -218,7 +231,8 @@ def fit_suggester(texts: Sequence[str], labels: Sequence[str], settings: Suggest
     chances = link.chances(margins)
     handicaps, limit = handicaps_for(chances, judged), limit_for(chances, judged, settings.coverage)
     digest = training_hash(texts, labels, settings)
-    return Suggester(names, vocabularies, linear, link, handicaps, limit, settings, digest)
+    shared = material.shared(vocabularies)
+    return Suggester(names, vocabularies, shared, linear, link, handicaps, limit, settings, digest)
 
 
 def folds_of(labels: IntArray, fold_count: int, seed: int) -> IntArray:
@@ -263,6 +277,13 @@ class _Material:
         rows = _beside(counted, vocabularies)
         search = learn if len(self.labels) <= self.settings.cross_fit_at_most else learn_from_many
         return vocabularies, search(rows, labels, self.label_count, self.settings.learning)
+
+    def shared(self, vocabularies: Sequence[Vocabulary]) -> tuple[BoolArray, ...]:
+        """Return, for each vocabulary, which of its features enough of the texts have."""
+        return tuple(
+            np.asarray(np.bincount(rows.indices, minlength=BIN_COUNT)[vocabulary.bins] >= SHARED_BY)
+            for rows, vocabulary in zip(self.counted, vocabularies, strict=True)
+        )
 
     def margins_of(self, chosen: BoolArray, vocabularies: tuple[Vocabulary, ...], linear: Linear) -> FloatArray:
         """Return the margins of the chosen texts."""

@@ -27,11 +27,11 @@ from api.reads.days import Day, Tally, at_the_desk, day_by_id, days, tallies
 from api.reads.people import Staff
 from api.shapes_registers import DayAsked
 from api.writes.audit import Looked, note_read
+from models.aggregates import EVENT_CHANNEL
 from models.case import Case
 from models.references import secret_for
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
-EVENT_CHANNEL = "event"
 DAYS_SHOWN = 50
 PEOPLE_SHOWN = 200
 HANDED_OUT_WITHIN = timedelta(minutes=10)

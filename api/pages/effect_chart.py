@@ -14,10 +14,10 @@ from analytics.effect_checks import Study, compare
 from api.pages.charts import CourseWeek
 from api.planning import counted_since
 from models.aggregates import Cell, monday_of
-from models.fixes.cells import by_kind, weekly, without
+from models.fixes.cells import by_kind, names_a_channel, weekly, without
 from models.fixes.commands import Plan
 from models.fixes.fix import Fix
-from models.fixes.watching import DAYS_PER_WEEK, first_changed_week
+from models.fixes.watching import DAYS_PER_WEEK, compared_since, first_changed_week
 from models.policy import Policy
 
 _WEEK = timedelta(days=DAYS_PER_WEEK)
@@ -28,11 +28,12 @@ def course_of(fix: Fix, counts: Mapping[Cell, int], policy: Policy) -> tuple[Cou
     assert fix.plan is not None
     assert fix.changed_on is not None
     assert fix.effect is not None
-    kinds = by_kind(counts, policy)
+    kinds = by_kind(counts, policy, by_channel=names_a_channel((*fix.plan.targets, *fix.plan.controls)))
     target = weekly(kinds, fix.plan.targets)
     beside = weekly(without(kinds, fix.plan.targets), fix.plan.controls)
     last = monday_of(fix.effect.as_of)
-    first = min((week for week in (*target, *beside) if week >= counted_since(fix.changed_on)), default=last)
+    since = compared_since(fix.plan, counted_since(fix.changed_on))
+    first = min((week for week in (*target, *beside) if week >= since), default=last)
     weeks = [first + number * _WEEK for number in range((last - first).days // DAYS_PER_WEEK + 1)]
     rows = np.array([[series[week] for week in weeks] for series in (target, beside)], dtype=np.float64)
     study = Study(

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from api.pages.place import Place
 from api.pages.signal_words import SOURCES
 from api.pages.words import counted
-from api.reads.signals import SignalEvidence, evidence_of
-from models.fixes.fix import Fix
+from api.reads.signals import SignalEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,6 @@ def grouped(evidence: Sequence[SignalEvidence], place: Place) -> list[EvidenceGr
         if pieces:
             groups.append(EvidenceGroup(source.label, count, [_piece(each, place) for each in pieces]))
     return groups
-
-
-async def evidence_of_signals(fix: Fix, place: Place) -> list[EvidenceGroup]:
-    """Return what was attached to the signals that a fix deals with."""
-    async with place.services.database.of(place.person.agency) as connection:
-        return grouped(await evidence_of(connection, fix.signals), place)
 
 
 def _piece(each: SignalEvidence, place: Place) -> EvidenceLine:

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.middleware import BODY_LIMIT_BYTES
 from api.pages.forms import Faults, Form, Sent
 from api.pages.words import Option, Words
-from api.planning import Candidate, candidates, countable, look_on
+from api.planning import Candidate, candidates, countable, look_on, new_since
 from api.problems import faults_of
 from api.shapes import FieldFault
 from api.shapes_fixes import FIX_TEXT_LIMIT, MOST_PEOPLE, FixActionAsked
@@ -35,11 +35,14 @@ PEOPLE_FIELD = "people"
 PERSON_COLUMNS = ("name", "email", "language", "remedy", "amount", "authority")
 PERCENT = 100
 _DEFAULT_REDUCTION = 50
+_TRANSITION_WEEKS = 2
+_WEEKS_TO_LOOK = 26
+"""How long after a change one looks at the latest where too few complaints come to compute it."""
 _CHANGE_IN = timedelta(weeks=4)
 _OF_PERSON = re.compile(r"people\.(\d+)\.(\w+)")
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
 _ASKED: TypeAdapter[FixActionAsked] = TypeAdapter(FixActionAsked)
-_CELL_PARTS = ("measure", "family", "code", "service", "office")
+_CELL_PARTS = ("measure", "family", "code", "service", "office", "channel")
 _STRENGTH_WORDS = {
     Strength.STRONGER: "Stronger: it cannot go wrong that way any more (a system, a form, a rule that forces it)",
     Strength.INTERMEDIATE: "Intermediate: it helps people to do it right (a checklist, a second look, more staff)",
@@ -69,6 +72,10 @@ class Proposal:
     controls: tuple[Candidate, ...]
     past: Past
     trigger: tuple[date, date] | None
+    compared_from: date | None
+    """Since when a failure has been there that was hardly there before."""
+    look_on: date | None
+    """The day to look on where the past names none; None: the one it names."""
     kinds: Kinds
     is_chosen: bool
     """Whether the signals say what is counted; if not, somebody has to choose."""
@@ -93,7 +100,7 @@ class Told:
 
 def spelled(ref: CellRef) -> str:
     """Return a cell as a form's field holds it."""
-    return "|".join(getattr(ref, part) or "" for part in _CELL_PARTS)
+    return "|".join(getattr(ref, part) or "" for part in _CELL_PARTS).removesuffix("|")
 
 
 def choices_of(fix: Fix, words: Words, texts: Mapping[UUID, str]) -> Choices:
@@ -125,17 +132,35 @@ def _short(text: str) -> str:
 SHORT = 70
 
 
-def proposal_of(fix: Fix, kinds: Kinds, policy: Policy, today: date, trigger: tuple[date, date] | None) -> Proposal:
-    """Return the plan to propose: what the signals spoke of, beside what is like it and was not changed."""
+def proposal_of(
+    fix: Fix,
+    kinds: Kinds,
+    policy: Policy,
+    today: date,
+    *,
+    trigger: tuple[date, date] | None = None,
+    began: date | None = None,
+) -> Proposal:
+    """Return the plan to propose: what the signals spoke of, beside what is like it and was not changed.
+
+    `trigger`: the weeks that raised the signals; `began`: the Monday on which the earliest of them began.
+    """
     if not fix.cells:
         return _unsignalled(kinds, today)
+    since = None
+    if trigger is not None and began is not None:
+        since = new_since(fix.cells, kinds, began, today, trigger=trigger, planned_on=today + _CHANGE_IN)
     beside = candidates(fix.cells, kinds, policy)
     proposed = [each.ref for each in beside if each.is_proposed]
+    past = _past_of(fix.cells, proposed, kinds, today, trigger=trigger, compared_from=since)
+    says_when = past.weeks_needed(_DEFAULT_REDUCTION / PERCENT) is not None
     return Proposal(
-        targets=_rates(fix.cells, kinds, today, trigger),
+        targets=_rates(fix.cells, kinds, today, trigger, since),
         controls=beside,
-        past=_past_of(fix.cells, proposed, kinds, today, trigger=trigger),
+        past=past,
         trigger=trigger,
+        compared_from=since,
+        look_on=None if says_when else look_on(today + _CHANGE_IN, _TRANSITION_WEEKS, _WEEKS_TO_LOOK),
         kinds=kinds,
         is_chosen=True,
     )
@@ -145,10 +170,12 @@ def _unsignalled(kinds: Kinds, today: date) -> Proposal:
     """Return what may be chosen where no signal says what is counted: the failures that came most often."""
     refs = countable(kinds)
     return Proposal(
-        targets=_rates(refs, kinds, today, None),
-        controls=tuple(Candidate(ref, rate, is_proposed=False) for ref, rate in _rates(refs, kinds, today, None)),
+        targets=_rates(refs, kinds, today),
+        controls=tuple(Candidate(ref, rate, is_proposed=False) for ref, rate in _rates(refs, kinds, today)),
         past=_past_of((), (), kinds, today),
         trigger=None,
+        compared_from=None,
+        look_on=None,
         kinds=kinds,
         is_chosen=False,
     )
@@ -158,9 +185,12 @@ def _rates(
     refs: Sequence[CellRef],
     kinds: Kinds,
     today: date,
-    trigger: tuple[date, date] | None,
+    trigger: tuple[date, date] | None = None,
+    since: date | None = None,
 ) -> tuple[tuple[CellRef, float], ...]:
-    return tuple((ref, _past_of((ref,), (), kinds, today, trigger=trigger).per_week) for ref in refs)
+    return tuple(
+        (ref, _past_of((ref,), (), kinds, today, trigger=trigger, compared_from=since).per_week) for ref in refs
+    )
 
 
 def _past_of(
@@ -170,10 +200,11 @@ def _past_of(
     today: date,
     *,
     trigger: tuple[date, date] | None = None,
+    compared_from: date | None = None,
 ) -> Past:
     from api.past import past_of  # noqa: PLC0415 - loads numerical libraries
 
-    return past_of(targets, controls, kinds, today, trigger=trigger)
+    return past_of(targets, controls, kinds, today, trigger=trigger, compared_from=compared_from)
 
 
 def plan_form(proposal: Proposal, today: date) -> Form:
@@ -183,13 +214,17 @@ def plan_form(proposal: Proposal, today: date) -> Form:
         "controls": tuple(spelled(each.ref) for each in proposal.controls if each.is_proposed),
         "reduction": str(_DEFAULT_REDUCTION),
         "change_planned_on": (today + _CHANGE_IN).isoformat(),
-        "transition_weeks": "2",
+        "transition_weeks": str(_TRANSITION_WEEKS),
     }
     if proposal.trigger is not None:
         values |= {
             "trigger_from": proposal.trigger[0].isoformat(),
             "trigger_until": proposal.trigger[1].isoformat(),
         }
+    if proposal.compared_from is not None:
+        values["compared_from"] = proposal.compared_from.isoformat()
+    if proposal.look_on is not None:
+        values["look_on"] = proposal.look_on.isoformat()
     return Form(values, prefix=f"{FixAction.REGISTER.value}-")
 
 
@@ -298,13 +333,13 @@ def _register(told: Told) -> dict[str, Any]:
     planned_on = sent.day("change_planned_on", missing="Say when the change is planned.")
     transition = sent.number("transition_weeks", missing="Say how many weeks the change takes to settle.")
     trigger_from, trigger_until = sent.day("trigger_from"), sent.day("trigger_until")
-    typed_look = sent.day("look_on")
+    compared_from, typed_look = sent.day("compared_from"), sent.day("look_on")
     if not 0 < percent < PERCENT:
         sent.errors.setdefault("reduction", "Write a whole number from 1 to 99.")
     if sent.errors or planned_on is None or transition is None:
         return {}
     trigger = (trigger_from, trigger_until) if trigger_from and trigger_until else None
-    past = _past_of(targets, controls, proposal.kinds, told.today, trigger=trigger)
+    past = _past_of(targets, controls, proposal.kinds, told.today, trigger=trigger, compared_from=compared_from)
     weeks = past.weeks_needed(percent / PERCENT)
     if typed_look is None and weeks is None:
         sent.errors["look_on"] = _TOO_QUIET
@@ -319,6 +354,7 @@ def _register(told: Told) -> dict[str, Any]:
         "transition_weeks": transition,
         "trigger_from": trigger_from,
         "trigger_until": trigger_until,
+        "compared_from": compared_from,
         "look_on": look,
     }
     return {"plan": plan}

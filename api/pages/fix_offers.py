@@ -22,7 +22,7 @@ from api.planning import counted_since, look_on
 from api.reads.cells import cells_since
 from api.reads.signals import SignalRow, signal_by_id
 from api.shapes_fixes import FixView
-from models.fixes.cells import by_kind, name_of_cell
+from models.fixes.cells import by_kind, name_of_cell, names_a_channel
 from models.fixes.commands import CellRef
 from models.fixes.fix import Fix
 from models.fixes.terms import FixAction, Occasion
@@ -144,14 +144,16 @@ def refused_now(view: FixView, place: Place) -> list[NotNow]:
 
 async def proposal_for(fix: Fix, place: Place) -> Proposal:
     """Return the plan to propose, out of the last year's counts."""
-    today = place.times.on(place.now)
+    today, by_channel = place.times.on(place.now), names_a_channel(fix.cells)
     async with place.services.database.of(place.person.agency) as connection:
-        counts = await cells_since(connection, counted_since(today))
+        counts = await cells_since(connection, counted_since(today), by_channel=by_channel)
         rows = [await signal_by_id(connection, signal_id) for signal_id in fix.signals]
-    trigger = _trigger([row for row in rows if row is not None])
+    signals = [row for row in rows if row is not None]
+    trigger, began = _trigger(signals), min((row.began_week for row in signals), default=None)
 
     def proposal() -> Proposal:
-        return proposal_of(fix, by_kind(counts, place.policy), place.policy, today, trigger)
+        kinds = by_kind(counts, place.policy, by_channel=by_channel)
+        return proposal_of(fix, kinds, place.policy, today, trigger=trigger, began=began)
 
     # A year of counts takes some tenths of a second to add up; others are served meanwhile.
     return await asyncio.to_thread(proposal)

@@ -11,15 +11,17 @@ from itertools import groupby
 from api.pages.charts import CHARTS, CourseView, CourseWeek
 from api.pages.fix_words import DONE, OCCASIONS, VERDICTS
 from api.pages.place import Place
+from api.pages.signal_words import title_of
 from api.pages.words import Option, counted
 from api.planning import counted_since
 from api.reads.affected import exceptions_of
 from api.reads.cells import cells_since
 from api.reads.fixes import FixDossier, StoredFixEvent
-from api.reads.signals import SignalRow, signal_by_id
+from api.reads.signals import signal_by_id
 from api.shapes_fixes import FixView
 from api.views_fixes import refs_in
 from models.aggregates import Cell
+from models.fixes.cells import names_a_channel
 from models.fixes.commands import Look
 from models.fixes.fix import Fix
 from models.fixes.terms import EvidenceSource, FixState, Occasion
@@ -107,8 +109,10 @@ async def chart_of(fix: Fix, place: Place) -> CourseView | None:
     """Return the course of what the plan counts, once it has been looked at."""
     if fix.plan is None or fix.changed_on is None or fix.effect is None:
         return None
+    by_channel = names_a_channel((*fix.plan.targets, *fix.plan.controls))
     async with place.services.database.of(place.person.agency) as connection:
-        counts = await cells_since(connection, counted_since(fix.changed_on), fix.effect.as_of)
+        since = counted_since(fix.changed_on)
+        counts = await cells_since(connection, since, fix.effect.as_of, by_channel=by_channel)
     # The band takes some tenths of a second to compute; others are served meanwhile.
     course = await asyncio.to_thread(_course_of, fix, counts, place.policy)
     caption = fix.effect.sentences[0] if fix.effect.sentences else VERDICTS[fix.effect.verdict]
@@ -126,18 +130,10 @@ async def signals_of(fix: Fix, place: Place) -> list[Option]:
     async with place.services.database.of(place.person.agency) as connection:
         rows = [await signal_by_id(connection, signal_id) for signal_id in fix.signals]
     return [
-        Option(
-            f"/signals/{row.id}", " · ".join(_parts(row, place)), meaning=f"raised on {place.times.day(row.raised_on)}"
-        )
+        Option(f"/signals/{row.id}", title_of(row, place), meaning=f"raised on {place.times.day(row.raised_on)}")
         for row in rows
         if row is not None
     ]
-
-
-def _parts(row: SignalRow, place: Place) -> list[str]:
-    words = place.words
-    what = words.term(row.code) or ("" if row.measure == "intake" else words.family(row.family)) or "All complaints"
-    return [part for part in (what, words.service(row.service), words.office(row.office)) if part]
 
 
 async def people_of(found: FixDossier, place: Place) -> list[People]:

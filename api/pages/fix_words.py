@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from api.pages.languages import Tongue
 from api.shapes_fixes import FixView
+from api.views_fixes import last_attempt
 from models.fixes.fix import Fix
 from models.fixes.terms import FixAction, FixState, Occasion, Verdict
 
@@ -90,7 +91,7 @@ OCCASIONS: Mapping[Occasion, str] = {
 def verdict_words(fix: Fix) -> str:
     """Return what is known of a fix's effect, in a few words; nothing before the first look."""
     if fix.verdict is None:
-        return "The last attempt did not last" if fix.rounds and not fix.state.is_final else ""
+        return "" if fix.state.is_final else last_attempt(fix)
     return VERDICTS[fix.verdict]
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -13,7 +14,7 @@ from api.fixes import READERS, WORKERS, opened_fix
 from api.fixing import act_on_fix
 from api.identity import Given, who
 from api.pages.asking import errors_of
-from api.pages.evidence import evidence_of_signals
+from api.pages.evidence import grouped
 from api.pages.fix_forms import (
     PAGE_ACTIONS,
     WHYS,
@@ -68,7 +69,8 @@ async def act(
         proposal = await proposal_for(found.fix, place) if action is FixAction.REGISTER else None
         choices = choices_of(found.fix, place.words, found.texts)
         told = Told(form, found.fix, choices, proposal, place.policy, place.times.on(place.now))
-        asked = asked_of(action, told)
+        # A plan adds up a year of counts; others are served meanwhile.
+        asked = await asyncio.to_thread(asked_of, action, told)
         sequence = None if action in _UNGUARDED else form.number("sequence")
         await act_on_fix(services, person.agency, person.actor, fix_id, asked, key=form.key, expected_sequence=sequence)
     except (Faults, Unprocessable) as wrong:
@@ -115,7 +117,7 @@ async def _page(
         number=number,
         branches=branches_of(view),
         sources=sources_of(view),
-        beside=await evidence_of_signals(fix, place),
+        beside=grouped(found.beside, place),
         chart=await chart_of(fix, place),
         verdicts=VERDICTS,
         occasions=OCCASIONS,

@@ -118,18 +118,23 @@ def _of_standing(row: SignalRow, week: SignalWeek, _place: Place) -> list[Pair]:
         figures.append(
             Pair("Times as often", f"{told['ebgm']:.1f} (90 % sure: {told['eb05']:.1f} to {told['eb95']:.1f})")
         )
-        figures.append(Pair("False among such signals", f"at most {told['false_share_at_most']:.0%} expected"))
+        bound = told["false_share_at_most"]
+        said = "too little is known to say" if bound is None else f"at most {bound:.0%} expected"
+        figures.append(Pair("False among such signals", said))
     return figures
 
 
 def _of_creep(row: SignalRow, week: SignalWeek, _place: Place) -> list[Pair]:
     told = week.evidence.get("creep") or {}
     figures = [Pair("Expected", number(row.expected))]
-    if told:
+    if not told:
+        return figures
+    figures.append(Pair("Creeping for", counted(told["weeks_under_way"], "weeks")))
+    if told["excess"] > told["threshold"]:  # called by its chance among all cells, it may be less
+        often = f"about once in {counted(round(told['in_control_years']), 'years')}"
         figures += [
-            Pair("Beyond what is tolerated", f"{number(told['excess'])}; an alarm from {number(told['threshold'])}"),
-            Pair("Creeping for", counted(told["weeks_under_way"], "weeks")),
-            Pair("Chance alone", f"about once in {counted(round(told['in_control_years']), 'years')}"),
+            Pair("Beyond what is tolerated", f"{number(told['excess'])}; unusual above {number(told['threshold'])}"),
+            Pair("Chance alone", often),
         ]
     return figures
 

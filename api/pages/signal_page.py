@@ -275,7 +275,7 @@ def _twin(pair: Twins, read: _Read, place: Place) -> TwinView:
         href=f"/signals/{other.id}",
         title=title_of(other, place),
         measure=MEASURES[other.measure],
-        shared=counted(pair.shared, "complaints"),
+        shared=counted(pair.shared, "complaints") if pair.is_all else f"at least {counted(pair.shared, 'complaints')}",
         decision=states.get(read.standings[other.id].state) or decision_words(other.decision).lower(),
     )
 

@@ -45,7 +45,7 @@ _WAITING: Mapping[Waiting, str] = {
     Waiting.NEW: "",
     Waiting.DAY_HAS_COME: "put off until now",
     Waiting.GROWN: "come back, for it has grown",
-    Waiting.FIX_GIVEN_UP: "come back, for its fix was given up",
+    Waiting.FIX_ENDED: "come back, for its fix has ended",
 }
 
 
@@ -110,8 +110,8 @@ def state_words(standing: Standing, policy: Policy, place: Place) -> str:
         case _, Waiting.GROWN:
             times = number(told.returns_when_excess_grows)
             return f"It has come back: a look after the decision found at least {times} times the excess of before."
-        case _, Waiting.FIX_GIVEN_UP:
-            return "It has come back: the fix that dealt with it was given up, and it was seen again since."
+        case _, Waiting.FIX_ENDED:
+            return "It has come back: the fix that dealt with it has ended, and it was seen again since."
         case _, Waiting.DAY_HAS_COME:
             return "It has come back: this is the day it was put off to."
     return ""

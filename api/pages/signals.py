@@ -94,7 +94,7 @@ async def signal_list(request: Request, services: Given, person: Annotated[Staff
         page = await signals(connection, at, states=_DECIDED, cursor=cursor, limit=SIGNALS_SHOWN)
         every = (*waiting, *put_off, *page.rows)
         shown = _Shown(
-            await twins_among(connection, every, place.policy),
+            await twins_among(connection, waiting, place.policy),
             await standings_of(connection, [row.id for row in every], at),
             place,
         )

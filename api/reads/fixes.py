@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.reads.affected import AffectedListRow, lists_of
 from api.reads.paging import Page, cursor_of, moment_and_id
+from api.reads.signals import SignalEvidence, evidence_of
 from models.fixes import lifecycle
 from models.fixes.commands import FIX_COMMAND, ApproveWords, Open
 from models.fixes.fix import Fix, FixEvent
@@ -76,12 +77,14 @@ class StoredFixEvent:
 
 @dataclass(frozen=True, slots=True)
 class FixDossier:
-    """A fix with its texts, its story, and the people on its lists."""
+    """A fix with its texts, its story, the people on its lists, and what speaks of its signals."""
 
     fix: Fix
     texts: dict[UUID, str]
     events: tuple[StoredFixEvent, ...]
     lists: tuple[AffectedListRow, ...]
+    beside: tuple[SignalEvidence, ...]
+    """What was attached to its signals beside their complaints."""
 
     def text(self, ref: ContentRef | None) -> str | None:
         """Return the words a reference stands for."""
@@ -147,6 +150,7 @@ async def fix_dossier(connection: AsyncConnection, fix_id: UUID) -> FixDossier |
             StoredFixEvent(FixEvent.model_validate_json(row.canonical), row.recorded_at, row.hash) for row in events
         ),
         lists=await lists_of(connection, fix_id),
+        beside=await evidence_of(connection, fix.signals),
     )
 
 

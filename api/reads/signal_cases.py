@@ -12,16 +12,16 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from analytics.places import ELSEWHERE
 from api.reads.paging import LONGEST_PAGE, BadCursor, Page, cursor_of, keys_of
 from api.reads.signals import SignalRow, Viewed, signals
-from models.aggregates import NOT_STATED
+from models.aggregates import EVENT_CHANNEL, NOT_STATED
 from models.policy import Policy
+from models.signals import SignalState
 from models.taxonomy import Kind, Taxonomy
 
-SIGNALS_COMPARED = 40
+SIGNALS_COMPARED = 20
 ISSUES_COMPARED = 500
-ELSEWHERE = "elsewhere"
-"""The region of offices that the policy does not know, as signals name it."""
 _CASES_ORDER = "signal-cases"
 _ISSUES = "(SELECT count(*) FROM case_issue every WHERE every.case_id = f.case_id)"
 _AMONG = "(CAST(:codes AS text[]) IS NULL OR {code} = ANY (:codes)) AND NOT coalesce({code} = ANY (:other_than), false)"
@@ -31,7 +31,7 @@ _TAGGED = text(f"""
     SELECT t.case_id, t.number, t.received_on, t.failure AS code, t.contributing_cause, t.severity, t.harm,
            t.service, t.office, f.reference, f.state, f.owner, t.failure, t.no_failure, {_ISSUES} AS issues
     FROM case_tag t JOIN case_file f USING (case_id)
-    WHERE t.failure IS NOT NULL AND {_AMONG.format(code="t.failure")}
+    WHERE t.failure IS NOT NULL AND t.channel <> '{EVENT_CHANNEL}' AND {_AMONG.format(code="t.failure")}
       AND (CAST(:service AS text) IS NULL OR t.service = :service)
       AND (CAST(:office AS text) IS NULL OR t.office = :office)
       AND (CAST(:of_region AS text[]) IS NULL OR t.office = ANY (:of_region))
@@ -51,7 +51,7 @@ _COME_IN = text(f"""
     FROM case_file f JOIN case_issue i USING (case_id)
     LEFT JOIN case_tag t ON t.case_id = i.case_id AND t.number = i.number
     WHERE f.sort_at >= CAST(:first_on AS date) - 1 AND f.sort_at < CAST(:before_on AS date) + 1
-      AND {_AMONG.format(code=_CATEGORY)} AND f.state <> 'duplicate'
+      AND {_AMONG.format(code=_CATEGORY)} AND f.state <> 'duplicate' AND f.channel <> '{EVENT_CHANNEL}'
       AND (CAST(:service AS text) IS NULL OR coalesce(i.service, f.service) = :service)
       AND (CAST(:office AS text) IS NULL OR f.office = :office)
       AND (CAST(:of_region AS text[]) IS NULL OR f.office = ANY (:of_region))
@@ -74,6 +74,8 @@ class Twins:
     intake: SignalRow
     shared: int
     """How many complaints both count."""
+    is_all: bool
+    """Whether every issue of both was looked at; else they share at least so many."""
 
     def other(self, signal_id: UUID) -> SignalRow | None:
         """Return the twin of a signal, or None where it is neither."""
@@ -159,16 +161,18 @@ async def twins_among(connection: AsyncConnection, rows: Sequence[SignalRow], po
     counted = {row.id: await _counted(connection, row, policy) for row in paired.values()}
     found = []
     for cause, intake in pairs:
-        one, other = counted[cause.id], counted[intake.id]
+        (one, has_more), (other, has_more_too) = counted[cause.id], counted[intake.id]
         shared = one & other
         if shared and 2 * len(shared) >= min(len(one), len(other)):
-            found.append(Twins(cause, intake, len({case_id for case_id, _ in shared})))
+            is_all = not (has_more or has_more_too)
+            found.append(Twins(cause, intake, len({case_id for case_id, _ in shared}), is_all))
     return tuple(found)
 
 
 async def twins_of(connection: AsyncConnection, row: SignalRow, policy: Policy, *, at: Viewed) -> tuple[Twins, ...]:
-    """Return the twins of one signal, among the latest of the other measure."""
-    page = await signals(connection, at, cursor=None, limit=LONGEST_PAGE)
+    """Return the twins of one signal, among the latest of the other measure that have not expired."""
+    not_over = set(SignalState) - {SignalState.EXPIRED}
+    page = await signals(connection, at, states=not_over, cursor=None, limit=LONGEST_PAGE)
     others = [other for other in page.rows if other.measure != row.measure]
     return await twins_among(connection, (row, *others), policy)
 
@@ -183,9 +187,12 @@ def _may_meet(one: SignalRow, other: SignalRow) -> bool:
     )
 
 
-async def _counted(connection: AsyncConnection, row: SignalRow, policy: Policy) -> frozenset[tuple[UUID, int]]:
+async def _counted(
+    connection: AsyncConnection, row: SignalRow, policy: Policy
+) -> tuple[frozenset[tuple[UUID, int]], bool]:
+    """Return the newest issues that a signal counts, and whether there are more."""
     page = await cases_behind(connection, row, policy, cursor=None, limit=ISSUES_COMPARED, is_counted=True)
-    return frozenset((issue.case_id, issue.number) for issue in page.rows)
+    return frozenset((issue.case_id, issue.number) for issue in page.rows), page.next_cursor is not None
 
 
 def _place(cursor: str | None) -> tuple[date | None, UUID | None, int | None]:

@@ -302,13 +302,13 @@ END $$;
 
 -- The complainants of the transaction's agency whose complaints are counted in one of the cells and were received in
 -- these days, one for each address they can be written to. With the caller's rights, under row-level security.
--- p_cells: [{"measure", "codes", "other_than", "service", "office"}, …]; what is NULL means all.
+-- p_cells: [{"measure", "codes", "other_than", "service", "office", "channel"}, …]; what is NULL means all.
 CREATE FUNCTION complainants_in(p_cells jsonb, p_from date, p_until date)
 RETURNS TABLE (o_case_id uuid, o_contact jsonb, o_language text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT DISTINCT ON (lower(told.contact ->> 'email')) told.case_id, told.contact, told.language
     -- The planner may look at other texts first, and those are no JSON.
-    FROM (SELECT f.case_id, f.office, f.service, CASE WHEN c.kind = 'contact' THEN c.body::jsonb END AS contact,
+    FROM (SELECT f.case_id, f.office, f.service, f.channel, CASE WHEN c.kind = 'contact' THEN c.body::jsonb END AS contact,
                  f.snapshot #>> '{receipt,language}' AS language
           FROM case_file f
           JOIN content c ON c.case_id = f.case_id AND c.id = (f.snapshot #>> '{receipt,contact,id}')::uuid
@@ -319,15 +319,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
             AND (f.snapshot #>> '{receipt,received_on}')::date BETWEEN p_from AND p_until) AS told
     WHERE told.contact ->> 'email' <> '' AND EXISTS (
         SELECT FROM jsonb_to_recordset(p_cells)
-            AS cell (measure text, codes text[], other_than text[], service text, office text)
+            AS cell (measure text, codes text[], other_than text[], service text, office text, channel text)
         WHERE (cell.measure = 'cause' AND EXISTS (
                 SELECT FROM case_tag t
                 WHERE t.case_id = told.case_id AND t.failure IS NOT NULL
                   AND (cell.codes IS NULL OR t.failure = ANY (cell.codes))
                   AND (cell.other_than IS NULL OR t.failure <> ALL (cell.other_than))
                   AND (cell.service IS NULL OR t.service = cell.service)
-                  AND (cell.office IS NULL OR t.office = cell.office)))
-           OR (cell.measure = 'intake' AND (cell.office IS NULL OR told.office = cell.office) AND EXISTS (
+                  AND (cell.office IS NULL OR t.office = cell.office)
+                  AND (cell.channel IS NULL OR t.channel = cell.channel)))
+           OR (cell.measure = 'intake' AND (cell.office IS NULL OR told.office = cell.office)
+               AND (cell.channel IS NULL OR told.channel = cell.channel) AND EXISTS (
                 SELECT FROM case_issue i
                 WHERE i.case_id = told.case_id
                   AND (cell.codes IS NULL OR coalesce(i.category, 'not_stated') = ANY (cell.codes))

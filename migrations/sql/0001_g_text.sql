@@ -42,7 +42,7 @@ CREATE TABLE text_read (
     case_id     uuid PRIMARY KEY,
     agency      text NOT NULL,
     models      text NOT NULL,
-    issue_count smallint NOT NULL,
+    issues_hash text NOT NULL,
     nearest     uuid[] NOT NULL,
     cosines     double precision[] NOT NULL,
     read_at     timestamptz NOT NULL,
@@ -123,7 +123,8 @@ REVOKE ALL ON text_model, text_suggestion, text_read, text_copy, text_band, codi
     FROM PUBLIC;
 GRANT SELECT, INSERT, UPDATE (payload) ON text_model TO putright_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON text_suggestion, text_read, text_copy, text_band TO putright_worker;
-GRANT SELECT, INSERT ON coding_queue, text_drift, text_new_failure TO putright_worker;
+GRANT SELECT, INSERT ON coding_queue TO putright_worker;
+GRANT SELECT, INSERT, DELETE ON text_drift, text_new_failure TO putright_worker;
 GRANT SELECT (agency, kind, version, made_for, fitted_at, cases, labels, checked_cases, accuracy, calibration_error,
     training_hash) ON text_model TO putright_api;
 GRANT SELECT ON text_suggestion, text_read, text_copy, coding_queue, text_drift, text_new_failure TO putright_api;

@@ -72,7 +72,7 @@ def asked_cells(cells: Iterable[CellRef], families: Mapping[str, str]) -> list[d
 
 
 def _asked_cell(cell: CellRef, families: Mapping[str, str]) -> dict[str, Any]:
-    asked: dict[str, Any] = {"measure": cell.measure, "service": cell.service, "office": cell.office}
+    asked: dict[str, Any] = {name: getattr(cell, name) for name in ("measure", "service", "office", "channel")}
     if cell.code is not None:
         return asked | {"codes": [cell.code]}
     if cell.family is None or cell.measure == "intake":

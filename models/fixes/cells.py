@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-from models.aggregates import Cell
+from models.aggregates import EVENT_CHANNEL, UNKNOWN, Cell
 from models.fixes.commands import CellRef
 from models.policy import Policy
 from models.taxonomy import Kind
@@ -33,31 +33,43 @@ def family_of(measure: str, code: str, families: Mapping[str, str]) -> str:
     return INTAKE_FAMILY if measure == "intake" else families.get(code, OTHER_FAMILY)
 
 
-def name_of_cell(ref: CellRef, policy: Policy) -> str:
-    """Return a count in the words of staff: "Dropped or lost, Benefit payments, Harbor"."""
+def name_of_cell(ref: CellRef, policy: Policy, *, region: str | None = None) -> str:
+    """Return a count in the words of staff: "Dropped or lost, Benefit payments, Harbor"; `region`: of its offices."""
     language = policy.agency.languages[0]
     terms = policy.taxonomy.by_code
     services = {service.id: service.name[language] for service in policy.agency.services}
     offices = {office.id: office.name for office in policy.agency.offices}
+    channels = {channel.id: channel.name[language] for channel in policy.agency.channels}
     what = ref.code or (ref.family if ref.measure == "cause" else None)
     parts = (
         (terms[what].name_in(language) if what in terms else what) if what else "All complaints",
         services.get(ref.service, ref.service) if ref.service else "",
         offices.get(ref.office, ref.office) if ref.office else "",
+        f"Region {region}" if region else "",
+        channels.get(ref.channel, ref.channel) if ref.channel else "",
     )
     return ", ".join(part for part in parts if part)
 
 
-def by_kind(totals: Mapping[Cell, int], policy: Policy) -> Kinds:
-    """Return the weekly counts by what is counted; channels are added up.
+def names_a_channel(refs: Iterable[CellRef]) -> bool:
+    """Return whether any of the references counts the complaints of one channel alone."""
+    return any(ref.channel is not None for ref in refs)
 
-    There are far fewer kinds than cells, so that asking what a reference counts stays cheap.
+
+def by_kind(totals: Mapping[Cell, int], policy: Policy, *, by_channel: bool = False) -> Kinds:
+    """Return the weekly counts by what is counted; channels are added up, unless a reference names one.
+
+    There are far fewer kinds than cells, so that asking what a reference counts stays cheap. What Problem Solving Days
+    brought is left out, as in the weekly looks: a day before or after a change would pass for its effect.
     """
     families = families_of(policy)
     kinds: dict[CellRef, Counter[date]] = {}
-    refs: dict[tuple[str, str, str, str], CellRef] = {}
+    refs: dict[tuple[str, ...], CellRef] = {}
     for cell, number in totals.items():
-        place = (cell.measure, cell.code, cell.service, cell.office)
+        if cell.channel == EVENT_CHANNEL:
+            continue
+        channel = cell.channel if by_channel else None
+        place = (cell.measure, cell.code, cell.service, cell.office, channel or UNKNOWN)
         if place not in refs:
             # Not validated: of the aggregate's own words some are empty, where nobody has said a service or an office.
             refs[place] = CellRef.model_construct(
@@ -66,6 +78,7 @@ def by_kind(totals: Mapping[Cell, int], policy: Policy) -> Kinds:
                 code=cell.code,
                 service=cell.service,
                 office=cell.office,
+                channel=channel,
             )
         kinds.setdefault(refs[place], Counter())[cell.week] += number
     return kinds

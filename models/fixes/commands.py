@@ -42,6 +42,7 @@ class CellRef(Message):
     code: Code | None = None
     service: Code | None = None
     office: Code | None = None
+    channel: Code | None = None
 
     def contains(self, other: CellRef) -> bool:
         """Return whether every complaint counted in `other` is counted here too."""
@@ -52,6 +53,7 @@ class CellRef(Message):
                 (self.code, other.code),
                 (self.service, other.service),
                 (self.office, other.office),
+                (self.channel, other.channel),
             )
         )
 
@@ -151,7 +153,9 @@ class Plan(Message):
     """How the effect will be judged, laid down before the change; frozen and hashed when it is registered.
 
     `trigger_from`/`trigger_until` are the weeks that raised the signal: left out of the time before, for they were
-    picked because they were high. Rates are complaints a week; `target_reduction` is a share of the rate before.
+    picked because they were high. `compared_from`, of a failure that was hardly there before that day, leaves out all
+    weeks before its own: they say nothing of what the change is up against. Rates are complaints a week;
+    `target_reduction` is a share of the rate before.
     """
 
     targets: Annotated[tuple[CellRef, ...], Field(min_length=1, max_length=MOST_CELLS)]
@@ -162,6 +166,7 @@ class Plan(Message):
     transition_weeks: Annotated[int, Field(ge=0, le=26)] = 2
     trigger_from: date | None = None
     trigger_until: date | None = None
+    compared_from: date | None = None
     look_on: date
     """The day on which it is said at the latest whether the change works, from the power table."""
 
@@ -175,6 +180,8 @@ class Plan(Message):
             raise ValueError("name both ends of the weeks that raised the signal, or neither")
         if self.trigger_from is not None and self.trigger_until is not None and self.trigger_from > self.trigger_until:
             raise ValueError("the weeks that raised the signal end before they begin")
+        if self.compared_from is not None and self.compared_from >= self.change_planned_on:
+            raise ValueError("compared_from must come before the change")
         if self.look_on <= self.change_planned_on:
             raise ValueError("look_on must come after the change")
         return self

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from models.aggregates import monday_of
 from models.commands import SYSTEM
-from models.fixes.commands import Effect, EndWatch, FindEffective, FindNotEffective, FixCommand, Look, Relapse
+from models.fixes.commands import Effect, EndWatch, FindEffective, FindNotEffective, FixCommand, Look, Plan, Relapse
 from models.fixes.fix import Fix
 from models.fixes.terms import FixState, Verdict
 from models.messages import Message
@@ -42,6 +43,11 @@ class LookDue(Message):
 def monday_on_or_after(day: date) -> date:
     """Return the first Monday that is not before the day."""
     return day + timedelta(days=-day.weekday() % DAYS_PER_WEEK)
+
+
+def compared_since(plan: Plan, earliest: date) -> date:
+    """Return the Monday from which on weeks are compared: `earliest`, or that of the plan's own first day if later."""
+    return earliest if plan.compared_from is None else max(earliest, monday_of(plan.compared_from))
 
 
 def first_changed_week(changed_on: date, transition_weeks: int) -> date:

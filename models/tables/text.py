@@ -59,7 +59,7 @@ text_read = Table(
     Column("case_id", Uuid, primary_key=True),
     Column("agency", Text, nullable=False),
     Column("models", Text, nullable=False),
-    Column("issue_count", SmallInteger, nullable=False),
+    Column("issues_hash", Text, nullable=False),
     Column("nearest", ARRAY(Uuid), nullable=False),
     Column("cosines", ARRAY(Double), nullable=False),
     Column("read_at", DateTime(timezone=True), nullable=False),

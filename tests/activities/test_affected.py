@@ -359,10 +359,10 @@ async def found(engine: AsyncEngine, *cells: dict[str, object], agency: str = "r
         return sorted(await connection.scalars(query, values))
 
 
-async def test_complainants_are_found_by_cause_category_service_and_office(
+async def test_complainants_are_found_by_cause_category_service_office_and_channel(
     record: Record, worker_engine: AsyncEngine, api_engine: AsyncEngine
 ) -> None:
-    case = await a_writable_case(record, worker_engine, office="harbor")
+    case = await a_writable_case(record, worker_engine, office="harbor", channel="phone")
     await a_writable_case(record, worker_engine, email="bob@home.example", office="central")
     case = await lived(worker_engine, case, a_command(Action.TRIAGE, case))
     case = await lived(worker_engine, case, a_command(Action.ANSWER, case))
@@ -382,6 +382,9 @@ async def test_complainants_are_found_by_cause_category_service_and_office(
         "ada@home.example",
         "bob@home.example",
     ]
+    assert await found(api_engine, {"measure": "intake", "channel": "web"}) == ["bob@home.example"]
+    assert await found(api_engine, {"measure": "cause", "channel": "phone"}) == ["ada@home.example"]
+    assert await found(api_engine, {"measure": "cause", "channel": "web"}) == []
     assert await found(api_engine, {"measure": "intake"}, agency="lakeside") == []
     assert await found(api_engine) == []
 

@@ -44,6 +44,20 @@ def test_a_change_that_does_nothing_is_found_not_effective_in_the_end() -> None:
     assert not effect.has_relapsed
 
 
+def test_a_brand_new_failure_is_compared_with_the_weeks_in_which_it_was_there() -> None:
+    began = CHANGED_ON - timedelta(weeks=20)
+    totals = Counter({
+        cell: number
+        for cell, number in cells(30, lambda _: 0.6).items()
+        if cell.office != TARGET.office or cell.week >= began
+    })  # fmt: skip
+
+    of_old, anew = a_monitored_fix(), a_monitored_fix(compared_from=began)
+
+    assert effect_of(of_old, totals, sunday_after(30), POLICY).verdict is not Verdict.EFFECTIVE
+    assert effect_of(anew, totals, sunday_after(30), POLICY).verdict is Verdict.EFFECTIVE
+
+
 def test_after_a_few_weeks_nothing_is_known_yet_and_the_weeks_still_needed_are_said() -> None:
     effect = effect_of(a_monitored_fix(), cells(4, lambda _: 0.5), sunday_after(4), POLICY)
 
@@ -105,6 +119,13 @@ def test_a_family_counts_all_its_failures_and_no_others() -> None:
     })  # fmt: skip
 
     assert counted(plan, totals)["The target"] == 3
+
+
+def test_a_target_of_one_channel_counts_the_complaints_of_that_channel_alone() -> None:
+    plan = a_plan(targets=(TARGET.model_copy(update={"channel": "phone"}),), controls=(CONTROL,))
+    totals = Counter({a_cell(ref, WEEK, channel): 3 for ref in (TARGET, CONTROL) for channel in ("web", "phone")})
+
+    assert sorted(counted(plan, totals).values()) == [3, 6]
 
 
 def test_intake_categories_are_another_measure_than_causes() -> None:

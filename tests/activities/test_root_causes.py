@@ -19,6 +19,7 @@ from activities.interface import RootCauseLook, RootCauseOutcome, RootCauseRun
 from activities.policies import Policies
 from activities.root_causes import DatabaseRootCauses
 from analytics.lifetime import Ledger, LifetimeSettings, level_of
+from models.aggregates import EVENT_CHANNEL
 from tests.counts import (
     AGENCY,
     FAILURES,
@@ -131,6 +132,15 @@ async def test_where_nothing_is_wrong_nothing_is_flagged(worker_engine: AsyncEng
     assert outcome.cells > len(FAILURES) * len(SERVICES) * len(OFFICES)
 
 
+async def test_what_a_problem_solving_day_brought_is_no_outbreak(worker_engine: AsyncEngine) -> None:
+    brought = [replace(one, channel=EVENT_CHANNEL) for one in planted()]
+    await count(worker_engine, [*usual(), *brought])
+
+    outcome = await look(worker_engine)
+
+    assert outcome.raised == ()
+
+
 async def test_an_agency_without_complaints_is_looked_at_in_peace(worker_engine: AsyncEngine) -> None:
     assert (await look(worker_engine)).raised == ()
 
@@ -146,6 +156,45 @@ async def test_the_same_failure_in_later_weeks_is_the_same_signal(troubled: Asyn
     assert [outcome.seen_again for outcome in later] == [(signal_id,), (signal_id,)]
     assert await weeks_of(troubled, signal_id) == sundays
     assert await rows(troubled, "SELECT id, raised_on FROM signal") == [{"id": signal_id, "raised_on": SUNDAY}]
+
+
+A_FIX = """
+    WITH fix AS (
+        INSERT INTO fix_file (fix_id, agency, state, is_open, sequence, last_hash, title_id, owner, opened_at, attempt,
+                              last_event_at, snapshot)
+        SELECT id, agency, 'in_hand', true, 1, '', id, 'sue', '2026-03-02 12:00Z', 1, '2026-03-02 12:00Z',
+               jsonb_build_object('id', id, 'agency', agency)
+        FROM signal RETURNING fix_id, agency)
+    INSERT INTO fix_signal (fix_id, signal_id, agency) SELECT fix_id, fix_id, agency FROM fix
+"""
+AN_ENDED_FIX = A_FIX.replace("'in_hand', true", "'closed', false")
+PUT_OFF = """
+    INSERT INTO signal_decision (id, signal_id, agency, decision, reason, defer_until, decided_by, decided_at,
+                                 command_key, request_hash)
+    SELECT id, id, agency, 'defer', 'So.', '2026-05-20', 'sue', '2026-03-02 12:00Z', 'key', '' FROM signal
+"""
+
+
+@pytest.mark.parametrize(
+    ("dealt_with", "is_the_same"), [(A_FIX, True), (PUT_OFF, True), (AN_ENDED_FIX, False), ("SELECT", False)]
+)
+async def test_what_has_not_expired_is_the_same_signal_after_however_long(
+    troubled: AsyncEngine, dealt_with: str, *, is_the_same: bool
+) -> None:
+    (signal_id,) = (await look(troubled)).raised
+    async with transaction(troubled, AGENCY) as connection:
+        await connection.execute(text(dealt_with))
+    await count(troubled, [*usual(weeks=PAST_WEEKS + 14)[len(usual()) :], *planted(weeks=(12, 13))])
+    later_on = SUNDAY + timedelta(weeks=14)
+
+    later = await look(troubled, later_on)
+    before = await kept(troubled)
+    again = await look(troubled, later_on)
+
+    assert later.seen_again == ((signal_id,) if is_the_same else ())
+    assert len(later.raised) == (0 if is_the_same else 1)
+    assert await kept(troubled) == before
+    assert again.inputs_hash == later.inputs_hash
 
 
 async def test_the_same_look_again_changes_nothing(troubled: AsyncEngine) -> None:

@@ -31,9 +31,9 @@ OPENED_AT = datetime(2026, 3, 2, 15, tzinfo=UTC)
 MONDAY = SUNDAY - timedelta(days=6)
 
 
-async def read(engine: AsyncEngine, as_of: date = SUNDAY) -> Inputs:
+async def read(engine: AsyncEngine, as_of: date = SUNDAY, today: date | None = None) -> Inputs:
     async with transaction(engine, AGENCY) as connection:
-        return await inputs_of(connection, AGENCY, as_of, [])
+        return await inputs_of(connection, AGENCY, as_of, [], today=today or as_of + timedelta(days=1))
 
 
 async def run(engine: AsyncEngine, statement: str, **told: Any) -> None:
@@ -92,9 +92,10 @@ async def test_people_served_are_told_once_and_a_correction_stands_beside(worker
 async def test_chances_are_of_issues_nobody_has_coded(worker_engine: AsyncEngine) -> None:
     suggested = """
         INSERT INTO case_file SELECT (jsonb_populate_record(NULL::case_file, jsonb_build_object(
-            'case_id', CAST(:id AS text), 'agency', 'riverbend', 'reference', CAST(:id AS text), 'state', 'received',
-            'stage', 'intake', 'is_open', true, 'is_history', false, 'sequence', 1, 'last_hash', '', 'channel', 'web',
-            'sort_at', '2026-02-25T12:00:00Z', 'service', 'benefits', 'office', 'harbor', 'track', 'standard',
+            'case_id', CAST(:id AS text), 'agency', 'riverbend', 'reference', CAST(:id AS text),
+            'state', CAST(:state AS text), 'stage', 'intake', 'is_open', true, 'is_history', false, 'sequence', 1,
+            'last_hash', '', 'channel', 'web', 'sort_at', '2026-02-25T12:00:00Z',
+            'service', 'benefits', 'office', 'harbor', 'track', 'standard',
             'attention', '[]'::jsonb, 'queue_at', '2026-03-05T12:00:00Z', 'review_round', 0,
             'last_event_at', '2026-02-25T12:00:00Z', 'policy_version', 1, 'snapshot', '{}'::jsonb))).*
     """
@@ -107,8 +108,8 @@ async def test_chances_are_of_issues_nobody_has_coded(worker_engine: AsyncEngine
         INSERT INTO case_tag (case_id, number, agency, failure, channel, tagged_at)
         VALUES (CAST(:id AS uuid), 1, 'riverbend', 'HND3', 'web', '2026-02-27T12:00:00Z')
     """
-    for number in (1, 2):
-        await run(worker_engine, suggested, id=str(UUID(int=number)))
+    for number, state in ((1, "received"), (2, "received"), (3, "withdrawn")):
+        await run(worker_engine, suggested, id=str(UUID(int=number)), state=state)
         await run(worker_engine, chances, id=str(UUID(int=number)))
     await run(worker_engine, tagged, id=str(UUID(int=2)))
 
@@ -117,6 +118,8 @@ async def test_chances_are_of_issues_nobody_has_coded(worker_engine: AsyncEngine
     assert one.by_code == {"HND3": 0.7, "TIM2": 0.2}
     assert (one.service, one.office, one.channel, one.week) == ("benefits", "harbor", "web", week_of(MONDAY))
     assert (await read(worker_engine, date(2026, 2, 25))).chances == []
+    assert (await read(worker_engine, today=SUNDAY + timedelta(days=7))).chances != []  # the week is not over yet
+    assert (await read(worker_engine, today=SUNDAY + timedelta(days=8))).chances == []  # a past week: nobody knows
 
 
 async def test_a_fix_in_place_is_left_out_until_it_is_judged(record: Record, worker_engine: AsyncEngine) -> None:

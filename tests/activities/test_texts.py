@@ -10,24 +10,27 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from activities import text_reading, text_sums
 from activities.database import transaction
 from activities.interface import TextLearning, TextLearnt, TextLook
 from activities.policies import Policies
 from activities.text_apart import SumDied, apart
 from activities.text_learning import DatabaseTexts
 from activities.text_rows import is_our_turn
+from analytics.text import suggesting
 from tests.databases import Database
 from tests.live import at_once
 from tests.servers import PostgresServer
 from tests.texts import AGENCY, CODES, NIGHT, Told, told, write
-from tests.unit.analytics.text.letters import NEW_TOPIC, TOPICS, letter
+from tests.unit.analytics.text.letters import NEW_TOPIC, TOPICS, labelled, letter
 
 KINDS = ("category", "failure", "likeness")
 DAY = timedelta(days=1)
@@ -139,7 +142,7 @@ async def test_too_few_coded_cases_teach_nothing(worker_engine: AsyncEngine) -> 
 async def test_a_new_complaint_is_read_for_both_codes_and_tagged_by_nobody(learnt: AsyncEngine) -> None:
     (case_id,) = await write(learnt, [one("lost document")])
 
-    assert await texts_of(learnt).reader.read_lately(NIGHT) >= 1
+    assert await texts_of(learnt).reader.read_lately(AGENCY, NIGHT) >= 1
     category, failure = await suggestions(learnt)
 
     assert (category["case_id"], failure["case_id"]) == (case_id, case_id)
@@ -156,7 +159,7 @@ async def test_a_new_complaint_is_read_for_both_codes_and_tagged_by_nobody(learn
 async def test_what_is_decided_is_suggested_no_more(learnt: AsyncEngine) -> None:
     await write(learnt, [one("lost document", category="lost"), one("rude staff", failure="CON1", category="lost")])
 
-    await texts_of(learnt).reader.read_lately(NIGHT)
+    await texts_of(learnt).reader.read_lately(AGENCY, NIGHT)
 
     assert [(row["kind"], row["codes"][0]) for row in await suggestions(learnt)] == [("failure", "HND3")]
 
@@ -178,7 +181,7 @@ async def test_reading_again_changes_nothing_until_there_is_a_newer_model(learnt
 async def test_words_that_were_never_learnt_are_not_guessed_at(learnt: AsyncEngine) -> None:
     await write(learnt, [Told("Xylophone zebra quartz.", received_at=NIGHT)])
 
-    await texts_of(learnt).reader.read_lately(NIGHT)
+    await texts_of(learnt).reader.read_lately(AGENCY, NIGHT)
 
     assert [row["abstained"] for row in await suggestions(learnt)] == [True, True]
 
@@ -186,7 +189,7 @@ async def test_words_that_were_never_learnt_are_not_guessed_at(learnt: AsyncEngi
 async def test_before_anything_was_learnt_complaints_are_read_for_copies_alone(worker_engine: AsyncEngine) -> None:
     await write(worker_engine, [one("lost document")])
 
-    assert await texts_of(worker_engine).reader.read_lately(NIGHT) == 1
+    assert await texts_of(worker_engine).reader.read_lately(AGENCY, NIGHT) == 1
     assert await suggestions(worker_engine) == []
 
 
@@ -224,7 +227,7 @@ async def test_a_letter_of_half_a_year_ago_and_one_of_few_words_are_no_copies(wo
 async def test_the_nearest_answered_cases_stand_beside_an_open_one(learnt: AsyncEngine) -> None:
     (case_id,) = await write(learnt, [one("wrong decision")])
 
-    await texts_of(learnt).reader.read_lately(NIGHT)
+    await texts_of(learnt).reader.read_lately(AGENCY, NIGHT)
 
     query = f"""SELECT t.no_failure FROM text_read r CROSS JOIN unnest(r.nearest) AS near (id)
                 JOIN case_tag t ON t.case_id = near.id WHERE r.case_id = '{case_id}'"""
@@ -238,7 +241,7 @@ async def test_an_agencys_complaints_are_compared_with_its_own_alone(learnt: Asy
     await write(learnt, [words])
     await write(learnt, [words], "lakeside")
 
-    await texts_of(learnt).reader.read_lately(NIGHT)
+    await texts_of(learnt).reader.read_lately(AGENCY, NIGHT)
 
     assert await rows(learnt, "SELECT * FROM text_copy", "lakeside") == []
     assert await rows(learnt, "SELECT * FROM text_suggestion", "lakeside") == []
@@ -262,7 +265,7 @@ async def test_what_a_text_left_behind_goes_with_it(learnt: AsyncEngine, owner_e
 async def test_two_workers_read_a_complaint_once(learnt: AsyncEngine) -> None:
     await write(learnt, [one("lost document"), one("late payment")])
 
-    read = await asyncio.gather(*(texts_of(learnt).reader.read_lately(NIGHT) for _ in range(3)))
+    read = await asyncio.gather(*(texts_of(learnt).reader.read_lately(AGENCY, NIGHT) for _ in range(3)))
 
     assert sorted(read) == [0, 0, 4]
     assert len(await suggestions(learnt)) == 4
@@ -314,7 +317,7 @@ async def test_a_night_waits_until_whoever_reads_is_done(learnt: AsyncEngine) ->
     async with transaction(learnt, AGENCY) as other:
         assert await is_our_turn(other, AGENCY)
         night = asyncio.create_task(texts_of(learnt).reader.read_all(AGENCY, NIGHT))
-        assert await texts_of(learnt).reader.read_lately(NIGHT) == 0
+        assert await texts_of(learnt).reader.read_lately(AGENCY, NIGHT) == 0
         assert not night.done()
 
     assert await night == 101
@@ -352,6 +355,171 @@ async def test_alike_complaints_that_no_code_fits_are_put_to_the_supervisor(lear
     assert set(proposed["case_ids"]) <= set(ids)
     assert proposed["letter_count"] >= 5
     assert set(proposed["words"]) & set(NEW_TOPIC.split())
+
+
+async def remove_texts(owner_engine: AsyncEngine, which: str) -> None:
+    """Take texts out of the record as disposal does."""
+    async with transaction(owner_engine, AGENCY) as connection:
+        await connection.execute(text("SET LOCAL ROLE putright_disposal"))
+        await connection.execute(text(f"DELETE FROM content WHERE {which}"))
+
+
+async def test_a_text_that_the_sums_cannot_take_is_read_without_suggestion_and_only_once(
+    learnt: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = text_sums.proposed
+
+    def particular(suggester: Any, texts: list[str], may_be: frozenset[str]) -> Any:
+        if any("poison" in each for each in texts):
+            raise RecursionError
+        return real(suggester, texts, may_be)
+
+    poison, good = await write(learnt, [Told("poison " * 20, received_at=NIGHT), one("lost document")])
+    reader = texts_of(learnt).reader
+    await reader.read_lately(AGENCY, NIGHT)
+    before = {row["case_id"] for row in await suggestions(learnt)}
+    await rows(learnt, "UPDATE text_read SET models = '0/0/0' RETURNING 1")
+    monkeypatch.setattr(text_sums, "proposed", particular)
+
+    read = await reader.read_lately(AGENCY, NIGHT)
+
+    assert (before, read) == ({poison, good}, 2)
+    assert {row["case_id"] for row in await suggestions(learnt)} == {good}
+    assert await reader.read_lately(AGENCY, NIGHT) == 0
+    assert len(await rows(learnt, f"SELECT * FROM text_read WHERE case_id = '{poison}'")) == 1
+
+
+async def test_what_the_record_refuses_is_no_texts_fault(learnt: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: object) -> None:
+        raise ProgrammingError("INSERT", {}, LookupError("no such column"))
+
+    monkeypatch.setattr(text_reading, "_put", refused)
+    await write(learnt, [one("lost document")])
+
+    with pytest.raises(ProgrammingError):
+        await texts_of(learnt).reader.read_lately(AGENCY, NIGHT)
+    assert await rows(learnt, "SELECT * FROM text_read") == []
+
+
+async def test_a_model_of_another_version_suggests_nothing_until_the_next_night(
+    learnt: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suggesting, "METHOD", "another/9")
+    await write(learnt, [one("lost document")])
+
+    await texts_of(learnt).reader.read_lately(AGENCY, NIGHT)
+    before = await suggestions(learnt)
+    (read,) = await rows(learnt, "SELECT nearest FROM text_read ORDER BY read_at, cardinality(nearest) DESC LIMIT 1")
+    await learn(learnt, NIGHT + DAY, kinds=("category", "failure"))
+    await texts_of(learnt).reader.read_lately(AGENCY, NIGHT + DAY)
+
+    assert (before, len(await suggestions(learnt))) == ([], 2)
+    assert len(read["nearest"]) == 5
+
+
+async def test_what_was_learnt_goes_when_too_few_texts_are_left(learnt: AsyncEngine, owner_engine: AsyncEngine) -> None:
+    texts = texts_of(learnt)
+    await write(learnt, [one("lost document")])
+    await texts.reader.read_lately(AGENCY, NIGHT)
+    (before,) = await rows(learnt, "SELECT count(*) AS n FROM text_suggestion")
+    await remove_texts(owner_engine, "kind = 'narrative'")
+
+    nights = [await learn(learnt, NIGHT + night * DAY) for night in (1, 2)]
+    await write(learnt, [one("rude staff")])
+    await texts.reader.read_lately(AGENCY, NIGHT + 2 * DAY)
+
+    assert before["n"] == 2
+    assert [{(made.version, made.is_new) for made in night.values()} for night in nights] == [{(2, True)}, {(2, False)}]
+    assert await rows(learnt, "SELECT * FROM text_model WHERE payload IS NOT NULL") == []
+    assert len(await rows(learnt, "SELECT * FROM text_suggestion")) == 2
+    assert not any(texts.reader._known.values())
+
+
+async def test_an_issue_that_is_given_other_words_is_read_again(learnt: AsyncEngine, owner_engine: AsyncEngine) -> None:
+    (case_id,) = await write(learnt, [one("lost document", category="lost")])
+    reader = texts_of(learnt).reader
+    await reader.read_lately(AGENCY, NIGHT)
+    (before,) = await suggestions(learnt)
+    other, words = uuid4(), one("rude staff").words
+    put = text("SELECT put_content(:agency, :case_id, :id, 'issue-1', :words, '', '')")
+    change = text("UPDATE case_file SET snapshot = jsonb_set(snapshot, '{issues,0,words}', jsonb_build_object('id', "
+                  "CAST(:id AS text))) WHERE case_id = :case_id")  # fmt: skip
+    async with transaction(owner_engine, AGENCY) as connection:
+        await connection.execute(put, {"agency": AGENCY, "case_id": case_id, "id": other, "words": words})
+        await connection.execute(change, {"case_id": case_id, "id": str(other)})
+
+    read = await reader.read_lately(AGENCY, NIGHT)
+    (after,) = await suggestions(learnt)
+
+    assert (before["codes"][0], read, after["codes"][0]) == ("HND3", 1, "CON1")
+    assert await reader.read_lately(AGENCY, NIGHT) == 0
+
+
+async def test_words_that_few_others_wrote_are_not_shown() -> None:
+    words, codes = labelled(20, seed=1)
+    for place in [place for place, code in enumerate(codes) if code == "lost document"][:4]:
+        words[place] += " gonzalez" * 3
+    suggester = suggesting.fit_suggester(words, codes)
+    asked = "passport, gonzalez"
+
+    (proposed,) = text_sums.proposed(suggester, [asked], frozenset(codes))
+
+    spoken = suggester.words_that_speak(asked, "lost document", 40)
+    assert max(each.contribution for each in spoken if "gonzalez" in each.words) > 0
+    assert "passport" in proposed.words["lost document"]
+    assert not any("gonzalez" in word for found in proposed.words.values() for word in found)
+
+
+@pytest.mark.parametrize(
+    ("complaints", "more", "tries"),
+    [
+        pytest.param(told(5, seed=1), told(1, seed=2), [0, 0, 0], id="too few"),
+        pytest.param([Told("Late.", "TIM2", "lost")] * 60, [Told("Late.", "TIM2", "lost")], [2, 2, 4], id="one code"),
+    ],
+)
+async def test_the_first_night_is_tried_again_only_when_more_is_coded(
+    worker_engine: AsyncEngine, complaints: list[Told], more: list[Told], tries: list[int]
+) -> None:
+    texts, asked, seen = texts_of(worker_engine), [], []
+    real = texts.learn_texts
+
+    async def learn_texts(learning: TextLearning) -> TextLearnt:
+        asked.append(learning.kind)
+        return await real(learning)
+
+    texts.learn_texts = learn_texts  # type: ignore[method-assign]
+    await write(worker_engine, complaints)
+    for arrived in ([], [], more):
+        await write(worker_engine, arrived)
+        await texts.first_night(AGENCY, NIGHT)
+        seen.append(len(asked))
+
+    assert seen == tries
+
+
+async def test_looks_go_that_are_past_or_name_what_was_removed(learnt: AsyncEngine, owner_engine: AsyncEngine) -> None:
+    (case_id,) = await write(learnt, [one("lost document")])
+    drift = """INSERT INTO text_drift SELECT 'riverbend', 'failure', :week, 400, 90, '[]', :words, 0.01, :at"""
+    new = """INSERT INTO text_new_failure
+             SELECT 'riverbend', :week, :place, ARRAY[CAST(:case_id AS uuid)], 5, 0.1, '{kiosk}', :at"""
+    texts, look = texts_of(learnt), TextLook(agency=AGENCY, asked_at=NIGHT)
+    removed, kept = case_id, (await rows(learnt, "SELECT min(case_id::text) AS id FROM case_tag"))[0]["id"]
+    last, this = (NIGHT - 7 * DAY).date(), NIGHT.date()
+    async with transaction(learnt, AGENCY) as connection:
+        for week in (last, this):
+            await connection.execute(text(drift), {"week": week, "words": ["passport"], "at": NIGHT})
+            for place, named in enumerate((removed, kept), start=1):
+                told_ = {"week": week, "place": place, "case_id": named, "at": NIGHT}
+                await connection.execute(text(new), told_)
+    await remove_texts(owner_engine, f"case_id = '{removed}'")
+
+    await texts.read_texts(look)
+
+    assert await rows(learnt, "SELECT week FROM text_drift") == [{"week": this}]
+    assert await rows(learnt, "SELECT week, place FROM text_new_failure") == [{"week": this, "place": 2}]
+    await remove_texts(owner_engine, "body ~ 'passport'")
+    await texts.read_texts(look)
+    assert await rows(learnt, "SELECT week FROM text_drift") == []
 
 
 async def test_a_long_sum_is_done_in_a_process_of_its_own() -> None:

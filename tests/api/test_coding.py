@@ -139,7 +139,7 @@ async def test_copies_of_the_letter_and_the_nearest_cases_are_linked(front: Fron
     for copy in (second, third):
         copy_of = {"case_id": UUID(copy["id"]), "of_case_id": UUID(first["id"])}
         await put(front, text_copy, **copy_of, similarity=0.93, found_at=NOW)
-    read = {"models": "1/1/1", "issue_count": 0, "read_at": NOW}
+    read = {"models": "1/1/1", "issues_hash": "", "read_at": NOW}
     await put(
         front, text_read, case_id=UUID(second["id"]), nearest=[UUID(answered["id"])], cosines=[0.61], **read
     )  # fmt: skip
@@ -248,6 +248,19 @@ async def test_coding_is_for_those_who_code(front: Front, role: Role) -> None:
 
     assert (await front.client.get("/api/v1/coding", headers=headers)).status_code == 403
     assert (await front.client.get("/coding")).status_code == 403
+
+
+async def test_that_no_failure_lacks_a_code_is_said_only_after_a_look(front: Front) -> None:
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    before = await shown(front, "/coding")
+    counts = {"cases_before": 400, "cases_after": 90, "made_at": NOW}
+    await put(front, text_drift, kind="failure", week=WEEK, shares=[], words=[], words_p_value=None, **counts)
+
+    after = await shown(front, "/coding")
+
+    none = "None: no five complaints of the last four weeks are alike and fit no code."
+    assert (before.count("Not looked at yet."), none in before) == (2, False)
+    assert ("Not looked at yet." in after, none in after) == (False, True)
 
 
 async def test_before_anything_was_read_the_page_says_so(front: Front) -> None:

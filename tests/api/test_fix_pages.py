@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,9 +13,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from api.pages.fix_forms import Told, asked_of
+from api.shapes_fixes import FixActionAsked
 from models.commands import SYSTEM
 from models.fixes.commands import FindEffective
-from models.fixes.terms import Verdict
+from models.fixes.terms import FixAction, Verdict
 from models.terms import Role
 from tests.api.conftest import Front
 from tests.api.test_case_page import words
@@ -28,7 +31,7 @@ MONDAY = date(2026, 2, 23)
 """The last whole week before the tests' moment."""
 
 
-async def weekly_counts(front: Front, office: str, per_week: int, weeks: int = 52) -> None:
+async def weekly_counts(front: Front, office: str, per_week: int, weeks: int = 52, channel: str = "web") -> None:
     """Write what the aggregates hold of a year of lost papers at an office."""
     async with front.owner.begin() as connection:
         for back in range(weeks):
@@ -36,9 +39,9 @@ async def weekly_counts(front: Front, office: str, per_week: int, weeks: int = 5
             await connection.execute(
                 text("""
                     INSERT INTO cell_day (agency, measure, code, service, office, channel, week, happened_on, total)
-                    VALUES ('riverbend', 'cause', 'HND3', 'benefits', :office, 'web', :week, :week, :total)
+                    VALUES ('riverbend', 'cause', 'HND3', 'benefits', :office, :channel, :week, :week, :total)
                 """),
-                {"office": office, "week": week, "total": per_week},
+                {"office": office, "channel": channel, "week": week, "total": per_week},
             )
 
 
@@ -167,6 +170,7 @@ async def test_too_few_complaints_to_judge_by_are_told_before_anything_is_frozen
         "transition_weeks": "2",
     }  # fmt: skip
 
+    ready = await page_of(front, fix_id)
     refused = await by_form(front, fix_id, "register", **typed)
     backwards = await by_form(front, fix_id, "register", **typed, look_on="2026-04-01")
     by_hand = await by_form(front, fix_id, "register", **typed, look_on="2026-12-07")
@@ -174,6 +178,9 @@ async def test_too_few_complaints_to_judge_by_are_told_before_anything_is_frozen
     assert "one would hardly ever know whether it works" in words(refused.text)
     assert "look_on must come after the change" in words(backwards.text).lower()
     assert by_hand.status_code == 303
+    # As the form is filled in, it registers: half a year after the weeks of transition, though it warns.
+    assert re.search(r'name="look_on"[^>]*value="2026-10-19"', ready)
+    assert "hardly ever: choose more counts" in words(ready)
 
 
 async def test_a_stale_page_is_refused_with_the_sentence(front: Front) -> None:
@@ -204,7 +211,7 @@ async def test_a_verdict_shows_its_chart_and_sentences_and_rounds_stay(front: Fr
     listed = words((await front.client.get("/fixes")).text)
 
     assert "Attempt 1: it does not work" in words(again)
-    assert "The last attempt did not last" in words(again)
+    assert "The last attempt did not work" in words(again)
     assert "Does it work? It works" in words(works)
     assert "<svg" in works
     assert "Complaints week by week, the latest week first" in works
@@ -318,3 +325,62 @@ async def test_each_role_finds_its_own_forms(front: Front, role: Role, sees: str
 
     assert f'id="{sees}"' in page
     assert f'id="{misses}"' not in page
+
+
+async def test_a_plan_for_one_channel_is_proposed_from_that_channels_counts(front: Front) -> None:
+    await weekly_counts(front, "northgate", 5)
+    await weekly_counts(front, "northgate", 9, channel="phone")
+    signal_id = await a_signal(front, office="northgate", channel="phone")
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue, signal_id=str(signal_id), reason="The move.")
+    await done(front, fix_id, sue, *WORKED_OUT)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    page = await page_of(front, fix_id)
+
+    assert 'value="cause|HND|HND3|benefits|northgate|phone" checked' in page
+    assert "Dropped or lost, Benefit payments, Northgate Service Center, Telephone" in words(page)
+    assert "9 a week over 48 weeks" in words(page)
+    assert "Dropped or lost · Benefit payments · Northgate Service Center · Telephone" in words(page)
+
+
+async def test_a_plan_is_added_up_beside_the_loop_that_serves_others(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    read_in = []
+
+    def reading(action: FixAction, told: Told) -> FixActionAsked:
+        read_in.append(threading.current_thread())
+        return asked_of(action, told)
+
+    monkeypatch.setattr("api.pages.fixes.asked_of", reading)
+    await by_form(front, fix_id, "register")
+
+    assert read_in
+    assert threading.main_thread() not in read_in
+
+
+async def test_the_plan_of_a_brand_new_failure_proposes_the_weeks_since_it_began_and_freezes_them(front: Front) -> None:
+    await weekly_counts(front, "northgate", 5, weeks=20)
+    await weekly_counts(front, "harbor", 20)
+    signal_id = await a_signal(front, office="northgate", began_week=date(2025, 10, 13))
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue, signal_id=str(signal_id), reason="The move.")
+    await done(front, fix_id, sue, *WORKED_OUT)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    ready = await page_of(front, fix_id)
+    registered = await by_form(
+        front, fix_id, "register", targets="cause|HND|HND3|benefits|northgate", compared_from="2025-10-13",
+        controls="cause|HND|HND3|benefits|harbor", reduction="50", change_planned_on="2026-03-09", transition_weeks="2",
+    )  # fmt: skip
+    fix = await shown(front, fix_id, sue)
+
+    assert registered.status_code == 303, words(registered.text)
+    assert re.search(r'name="compared_from"[^>]*value="2025-10-13"', ready)
+    assert "5 a week over 16 weeks" in words(ready)
+    assert (fix["plan"]["plan"]["compared_from"], fix["plan"]["plan"]["baseline_rate"]) == ("2025-10-13", 5.0)
+    assert "With the weeks since October 13, 2025" in words(await page_of(front, fix_id))

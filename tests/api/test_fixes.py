@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,14 +11,16 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from api.views_fixes import last_attempt
 from models.commands import SYSTEM
-from models.fixes.commands import FindNotEffective, Plan
-from models.fixes.terms import Verdict
+from models.fixes.commands import FindNotEffective, Plan, Relapse
+from models.fixes.terms import FixAction, FixState, Verdict
 from models.terms import Role
 from tests.api.conftest import Front
 from tests.api.test_registers import a_signal, decide
 from tests.given import a_key
-from tests.given_fixes import an_effect
+from tests.given_fixes import CHANGED_ON, a_fix_at, after, an_effect
+from tests.given_fixes import done as fix_after
 
 CELL = {"measure": "cause", "family": "HND", "code": "HND3", "service": "benefits"}
 PLAN = {
@@ -86,6 +89,22 @@ async def shown(front: Front, fix_id: str, headers: dict[str, str]) -> dict[str,
     return told
 
 
+def test_what_came_back_did_not_last_and_what_never_worked_did_not_work() -> None:
+    later = CHANGED_ON + timedelta(weeks=20)
+    came_back = an_effect(Verdict.NOT_EFFECTIVE, as_of=later).model_copy(update={"has_relapsed": True})
+    relapse = Relapse(actor=SYSTEM, key=a_key(), effect=came_back)
+
+    assert last_attempt(after(a_fix_at(FixState.EFFECTIVE), relapse)) == "The last attempt did not last"
+    failed = fix_after(a_fix_at(FixState.MONITORED), FixAction.FIND_NOT_EFFECTIVE)
+    assert last_attempt(failed) == "The last attempt did not work"
+    assert last_attempt(a_fix_at(FixState.MONITORED)) == ""
+
+
+async def fixes_of(front: Front, headers: dict[str, str]) -> list[str]:
+    listed = await front.client.get("/api/v1/fixes", headers=headers)
+    return [fix["id"] for fix in listed.json()["fixes"]]
+
+
 async def found_not_effective(front: Front, fix_id: str) -> None:
     """Have the weekly look find that the change does not work."""
     effect = an_effect(Verdict.NOT_EFFECTIVE)
@@ -131,7 +150,7 @@ async def test_a_round_that_did_not_last_stays_in_view(front: Front) -> None:
     assert (again["state"], again["attempt"], again["plan"]) == ("worked_out", 2, None)
     assert again["rounds"][0]["effect"]["sentences"] == ["It works."]
     assert again["rounds"][0]["plan"]["frozen_hash"] == Plan.model_validate(PLAN).frozen_hash
-    assert again["next_step"].startswith("The last attempt did not last")
+    assert again["next_step"].startswith("The last attempt did not work, so it is worked out again.")
     assert events[-1]["actor"] == "putright"
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
     assert "Renewals lie unopened." in events[2]["texts"].values()
@@ -367,3 +386,49 @@ async def test_past_signals_tell_how_often_each_family_was_right(front: Front) -
     precision = (await front.client.get("/api/v1/signals", headers=sue)).json()["precision"]
 
     assert precision == [{"measure": "cause", "family": "HND", "accepted": 1, "decided": 2}]
+
+
+async def test_a_fix_counts_no_more_than_its_signal_the_offices_of_its_region_and_its_channel(front: Front) -> None:
+    north = await a_signal(front, region="north")
+    by_phone = await a_signal(front, channel="phone", office="harbor")
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    accepted = await decide(front, north, sue, decision="accept", reason="The move.")
+    (fix_id,) = await fixes_of(front, sue)
+    linked = await act_on(front, fix_id, sue, action="link_signal", signal_id=str(by_phone))
+
+    fix = await shown(front, fix_id, sue)
+
+    assert (accepted.status_code, linked.status_code) == (201, 200)
+    assert fix["title"] == "Dropped or lost, Benefit payments, Region north"
+    assert [(cell["office"], cell["channel"]) for cell in fix["cells"]] == [
+        ("northgate", None), ("mill_park", None), ("harbor", "phone"),
+    ]  # fmt: skip
+
+
+async def test_a_signal_of_offices_that_the_policy_does_not_name_leads_to_no_fix(front: Front) -> None:
+    elsewhere = await a_signal(front, region="elsewhere")
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+
+    accepted = await decide(front, elsewhere, sue, decision="accept", reason="The move.")
+    linked = await act_on(front, fix_id, sue, action="link_signal", signal_id=str(elsewhere))
+
+    assert (accepted.status_code, linked.status_code) == (409, 409)
+    assert "offices that your policy does not name" in accepted.json()["detail"]
+    assert await fixes_of(front, sue) == [fix_id]
+
+
+async def test_a_fix_shows_what_was_attached_to_its_signals_counted_apart(front: Front) -> None:
+    signal_id = await a_signal(front)
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    for told in ({"words": "One in nine waited.", "people_count": 90}, {"words": "So it was last year."}):
+        keyed = sue | {"Idempotency-Key": a_key()}
+        body = {"source": "survey"} | told
+        await front.client.post(f"/api/v1/signals/{signal_id}/evidence", json=body, headers=keyed)
+    fix_id = await a_fix(front, sue, signal_id=str(signal_id), reason="The move.")
+
+    fix = await shown(front, fix_id, sue)
+
+    assert {each["words"] for each in fix["signal_evidence"]} == {"One in nine waited.", "So it was last year."}
+    assert fix["signal_evidence_by_source"] == [{"source": "survey", "pieces": 2, "people_count": 90}]
+    assert fix["evidence_by_source"] == []

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 from analytics.effect_power import weeks_needed
 from api.past import past_of
-from api.planning import candidates, countable, look_on
+from api.planning import candidates, countable, look_on, new_since
 from models.aggregates import Cell
-from models.fixes.cells import by_kind, name_of_cell, weekly
+from models.fixes.cells import Kinds, by_kind, name_of_cell, weekly
 from models.fixes.commands import CellRef
 from tests.given import a_policy
 
@@ -59,6 +59,20 @@ def test_the_rate_before_leaves_the_weeks_out_that_raised_the_signal() -> None:
     assert (without_it.per_week, without_it.weeks) == (4.0, 51)
 
 
+def test_a_failure_that_was_hardly_there_before_is_compared_with_the_weeks_since_it_began() -> None:
+    began, trigger = LAST_WEEK - timedelta(weeks=19), (LAST_WEEK - timedelta(weeks=3), LAST_WEEK + timedelta(days=6))
+    brand_new = by_kind(counts(("HND3", "northgate", 5), weeks=20), POLICY)
+
+    def since(kinds: Kinds, planned_on: date = TODAY) -> date | None:
+        return new_since((TARGET,), kinds, began, TODAY, trigger=trigger, planned_on=planned_on)
+
+    assert since(brand_new) == began
+    assert since(KINDS) is None
+    assert since(brand_new, TODAY - timedelta(weeks=9)) is None
+    past = past_of((TARGET,), (), brand_new, TODAY, trigger=trigger, compared_from=began)
+    assert (past.per_week, past.weeks) == (10.0, 16)
+
+
 def test_the_look_day_is_that_of_the_power_table() -> None:
     past = past_of((TARGET,), [candidates((TARGET,), KINDS, POLICY)[0].ref], KINDS, TODAY)
 
@@ -75,6 +89,16 @@ def test_a_complaint_counts_once_though_two_references_count_it() -> None:
     assert weekly(KINDS, (TARGET, wider))[LAST_WEEK] == 2 * (2 + 5)
 
 
+def test_a_reference_to_a_channel_counts_that_channel_alone() -> None:
+    kinds = by_kind(counts(("HND3", "northgate", 2)), POLICY, by_channel=True)
+    by_phone = TARGET.model_copy(update={"channel": "phone"})
+
+    assert weekly(kinds, (by_phone,))[LAST_WEEK] == 2
+    assert weekly(kinds, (TARGET,))[LAST_WEEK] == 4
+    assert TARGET.contains(by_phone)
+    assert not by_phone.contains(TARGET)
+
+
 def test_without_a_signal_the_commonest_failures_are_offered() -> None:
     assert [ref.code for ref in countable(KINDS)] == ["HND3", "TIM2"]
 
@@ -83,3 +107,5 @@ def test_a_count_is_said_in_the_agencys_words() -> None:
     assert name_of_cell(TARGET, POLICY) == "Dropped or lost, Benefit payments, Northgate Service Center"
     everything = CellRef(measure="intake", family="intake", office="harbor")
     assert name_of_cell(everything, POLICY) == "All complaints, Harbor Service Center"
+    by_phone = CellRef(measure="intake", family="intake", channel="phone")
+    assert name_of_cell(by_phone, POLICY, region="north") == "All complaints, Region north, Telephone"

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import text
 
 from models.terms import Role, State
@@ -95,6 +96,28 @@ async def test_twins_tell_of_each_other_and_stand_together(front: Front) -> None
     assert f"/signals/{cause}" in matter
     assert f"/signals/{intake}" in matter
     assert f"/signals/{apart}" not in matter
+
+
+async def test_twins_of_which_not_every_issue_was_looked_at_share_at_least_so_many(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.reads.signal_cases.ISSUES_COMPARED", 1)
+    for _ in range(2):
+        await coded(front, FAILURE)
+    cause = await whole_week(front)
+    await whole_week(front, measure="intake", code="too_slow", family="intake")
+
+    assert "at least 1 complaint counted here is counted in" in words(await page_of(front, cause))
+
+
+async def test_twins_that_were_decided_stand_each_for_itself_in_the_list(front: Front) -> None:
+    await coded(front, FAILURE)
+    twins = [await whole_week(front), await whole_week(front, measure="intake", code="too_slow", family="intake")]
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    for signal_id in twins:
+        await send(front, f"/signals/{signal_id}/decisions", key=a_key(), decision="reject", reason="The move.")
+
+    assert 'class="matter"' not in (await front.client.get("/signals")).text
 
 
 async def test_signals_that_share_few_complaints_are_no_twins(front: Front) -> None:
@@ -254,6 +277,27 @@ async def test_a_standing_signal_and_a_creeping_one_have_figures_of_their_own(fr
     assert "a little more every week, counted by root cause" in other
     assert "Creeping for 31 weeks" in other
     assert "Chance alone about once in 20 years" in other
+
+
+async def test_what_a_card_cannot_say_it_does_not_say(front: Front) -> None:
+    standing, creeping = await a_signal(front, kind="standing"), await a_signal(front, kind="creep", code="HND1")
+    creep = {
+        "excess": 9.0, "threshold": 14.0, "weeks_under_way": 31, "since": "2025-08-04", "in_control_years": 20.0,
+        "p_value": 0.01, "sentence": "It has crept up for 31 weeks.",
+    }  # fmt: skip
+    out_of_proportion = {
+        "ebgm": 2.64, "eb05": 2.08, "eb95": 3.31, "observed": 9, "expected": 3.4, "weeks": 52,
+        "false_share_at_most": None, "is_prior_learnt": False, "sentence": "It is 2.6 times as often as elsewhere.",
+    }  # fmt: skip
+    await with_evidence(front, standing, kind="standing", standing=out_of_proportion)
+    await with_evidence(front, creeping, kind="creep", creep=creep)
+
+    one, other = words(await page_of(front, standing)), words(await page_of(front, creeping))
+
+    assert "False among such signals too little is known to say" in one
+    assert "Creeping for 31 weeks" in other
+    assert "Beyond what is tolerated" not in other
+    assert "Chance alone" not in other
 
 
 async def test_an_issue_is_named_where_its_complaint_has_several(front: Front) -> None:

@@ -162,6 +162,15 @@ async def test_a_known_cause_explains_no_more_than_it_explained(front: Front, si
     assert (after.state, after.why) == ("to_decide", "grown")
 
 
+async def test_what_has_grown_under_an_open_fix_does_not_expire(front: Front, signal_id: UUID) -> None:
+    fix_id = await a_fix(front, signal_id, state="in_hand", at=DECIDED_ON)
+    await decided(front, signal_id, "accept", fix=fix_id)
+    await seen(front, signal_id, date(2026, 3, 21), 7)
+    await looked(front, date(2026, 9, 1))
+
+    assert (await standing(front, signal_id, date(2026, 9, 1))).state == "to_decide"
+
+
 async def test_a_signal_that_an_open_fix_took_in_waits_for_nobody(front: Front, signal_id: UUID) -> None:
     await a_fix(front, signal_id, state="in_hand", at=DECIDED_ON)
 
@@ -177,14 +186,31 @@ async def test_a_fix_of_its_own_keeps_a_signal_while_it_is_open(front: Front, si
     assert (await standing(front, signal_id, date(2026, 9, 1))).state == "taken_up"
 
 
-async def test_a_signal_whose_fix_was_given_up_comes_back_when_it_is_seen_again(front: Front, signal_id: UUID) -> None:
-    await a_fix(front, signal_id, state="abandoned", at=date(2026, 3, 10))
+@pytest.mark.parametrize("end", ["abandoned", "closed"])
+async def test_a_signal_whose_fix_has_ended_comes_back_when_it_is_seen_again(
+    front: Front, signal_id: UUID, end: str
+) -> None:
+    await a_fix(front, signal_id, state=end, at=date(2026, 3, 10))
     await decided(front, signal_id, "accept")
     before = await standing(front, signal_id, date(2026, 3, 20))
     await seen(front, signal_id, date(2026, 3, 21), 5)
 
     await seen(front, signal_id, date(2026, 3, 28), 5)
     after = await standing(front, signal_id, date(2026, 3, 28))
+    await decided(front, signal_id, "accept", on=date(2026, 3, 30))
+    decided_again = await standing(front, signal_id, date(2026, 3, 30))
 
     assert before.state == "taken_up"
-    assert (after.state, after.why, after.due_on) == ("to_decide", "fix_given_up", date(2026, 4, 4))
+    assert (after.state, after.why, after.due_on) == ("to_decide", "fix_ended", date(2026, 4, 4))
+    assert decided_again.state == "taken_up"
+
+
+async def test_an_earlier_fix_that_has_ended_brings_nothing_back_while_another_is_open(
+    front: Front, signal_id: UUID
+) -> None:
+    await a_fix(front, signal_id, state="closed", at=date(2026, 3, 10))
+    await a_fix(front, signal_id, state="in_hand", at=date(2026, 3, 12))
+    await decided(front, signal_id, "accept")
+    await seen(front, signal_id, date(2026, 3, 21), 5)
+
+    assert (await standing(front, signal_id, date(2026, 3, 21))).state == "taken_up"

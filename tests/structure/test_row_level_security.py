@@ -226,8 +226,22 @@ def test_the_worker_cannot_rewrite_the_past(owner: psycopg.Connection, table: st
 
 
 def test_disposal_removes_content_and_destroys_keys_and_that_is_all(owner: psycopg.Connection) -> None:
-    assert [name for name in METADATA.tables if may(owner, DISPOSAL_ROLE, "DELETE", name)] == ["content", "fix_text"]
+    removable = {name for name in METADATA.tables if may(owner, DISPOSAL_ROLE, "DELETE", name)}
+    assert removable == {"content", "fix_text", "signal_evidence"}
     assert [name for name in METADATA.tables if may(owner, DISPOSAL_ROLE, "UPDATE", name)] == ["case_key"]
+
+
+@pytest.mark.parametrize("table", ["content", "fix_text", "signal_evidence"])
+def test_words_are_removed_by_disposal_of_their_own_agency_and_altered_by_nobody(
+    owner: psycopg.Connection, table: str
+) -> None:
+    with pytest.raises(errors.RestrictViolation), owner.transaction():
+        owner.execute(f"UPDATE {table} SET agency = agency")
+    as_role(owner, DISPOSAL_ROLE, FIRST)
+
+    removed = owner.execute(f"DELETE FROM {table} RETURNING agency").fetchall()
+
+    assert {agency for (agency,) in removed} == {FIRST}
 
 
 @pytest.mark.parametrize("right", ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"])

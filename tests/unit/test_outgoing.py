@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from models import lifecycle
@@ -86,6 +88,7 @@ def test_another_date_for_the_answer_is_told_to_whoever_was_told_one() -> None:
     assert told(acknowledged, other) == [LetterKind.PROGRESS]
     assert told(acknowledged, case.track) == []
     assert told(case.model_copy(update={"acknowledged_at": None}), other) == []
+    assert told(acknowledged.model_copy(update={"review_round": 1}), other) == []
 
 
 def test_who_left_no_address_is_not_written_to_and_staff_are() -> None:
@@ -96,6 +99,19 @@ def test_who_left_no_address_is_not_written_to_and_staff_are() -> None:
 def test_an_import_sends_no_receipt_but_its_answer_is_sent() -> None:
     assert letters(State.RECEIVED, Action.SEND_RECEIPT, is_imported=True, can_be_written_to=True) == ()
     assert len(letters(State.IN_RESOLUTION, Action.ANSWER, is_imported=True, can_be_written_to=True)) == 1
+
+
+def test_who_was_brought_in_by_an_import_is_told_of_a_late_answer_only_if_a_date_was_told_them() -> None:
+    brought_in = a_case_at(State.IN_RESOLUTION, is_imported=True, can_be_written_to=True)
+    late = Escalate(actor=SYSTEM, key=a_key(), clock=ClockName.ANSWER, due_at=MONDAY)
+
+    def told(acknowledged_at: datetime | None) -> bool:
+        case = brought_in.model_copy(update={"acknowledged_at": acknowledged_at})
+        event = lifecycle.decide(case, late, MONDAY)
+        return LetterKind.LATE in [letter.letter for letter in letters_of(event, case, apply(case, event))]
+
+    assert not told(None)
+    assert told(MONDAY)
 
 
 def test_the_same_event_causes_the_same_letter_however_often_it_is_asked() -> None:

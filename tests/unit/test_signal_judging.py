@@ -159,9 +159,13 @@ def test_what_was_always_bad_is_standing_and_found_by_no_other_look() -> None:
     said = said_of(told, labels_of(POLICY), card["complaints"])
     assert (told.kind, told.finding.cell.failure, told.finding.cell.office) == ("standing", "INF2", "westbrook")
     assert card["standing"]["eb05"] >= 2.0
-    assert card["false_share_at_most"] == 0.05
+    assert told.standing is not None
+    assert not told.standing.is_prior_learnt  # of so few pairs nothing can be learnt, and no rate is told
+    assert card["false_share_at_most"] is card["standing"]["false_share_at_most"] is None
+    assert replace(told.standing, is_prior_learnt=True).false_share_at_most == 0.05
     assert told.finding.observed_count == card["issues"] == card["standing"]["observed"]
     assert "out of proportion" in said[1]
+    assert "too little is known" in said[1]
 
 
 def test_a_sudden_rise_of_what_was_always_bad_is_one_signal_that_says_both() -> None:

@@ -8,15 +8,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import ScheduleActionStartWorkflow, ScheduleOverlapPolicy
 
 from activities.database import transaction
 from activities.interface import TextRun
+from activities.text_apart import SumDied
 from run import schedules
 from run.schedules import keep_schedules, texts_id
 from run.settings import Settings
-from run.worker import learn_first
+from run.worker import learn_first, read_texts
 from tests.given import a_policy
 from tests.live import Desk, work_of
 from tests.texts import AGENCY, told, write
@@ -81,6 +83,39 @@ async def test_an_agency_that_has_never_learnt_does_not_wait_for_the_night(worke
 
     assert before == 8
     assert await counted(worker_engine, "text_model") == 3
+
+
+async def test_learning_and_reading_that_fail_for_one_agency_go_on_with_the_others(
+    worker_engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts, done = work_of(worker_engine).texts, []
+
+    async def fails_once(agency: str, _: object) -> None:
+        done.append(agency)
+        if len(done) == 1:
+            raise SumDied("words of a complaint")
+
+    for work, name in ((learn_first(worker_engine, texts), "first_night"), (read_texts(worker_engine, texts), "")):
+        done.clear()
+        caplog.clear()
+        monkeypatch.setattr(texts if name else texts.reader, name or "read_lately", fails_once)
+        await work
+        assert sorted(done) == ["lakeside", AGENCY]
+        assert f"failed for {done[0]} (SumDied), going on" in caplog.text
+        assert "words of a complaint" not in caplog.text
+
+
+async def test_a_record_that_is_away_is_left_to_whoever_waits_for_it(
+    worker_engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = work_of(worker_engine).texts
+
+    async def away(*_: object) -> None:
+        raise OperationalError("SELECT", {}, OSError("away"))
+
+    monkeypatch.setattr(texts, "first_night", away)
+    with pytest.raises(OperationalError):
+        await learn_first(worker_engine, texts)
 
 
 def test_schedules_are_named_after_their_agency() -> None:

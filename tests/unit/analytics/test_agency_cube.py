@@ -17,6 +17,7 @@ ROWS = [
     WeeklyRow(12, "late", "pensions", "", 7, "web"),
     WeeklyRow(12, "late", "pensions", "moon", 8, "web"),
 ]
+EVENTS = events_of(ROWS, FAMILIES, REGIONS)
 
 
 def cube(rows: list[WeeklyRow], regions: dict[str, str]) -> CellCounts:
@@ -70,7 +71,7 @@ def test_served_and_weeks_left_out_are_those_of_the_cell_itself() -> None:
     served = [Served(10, "housing", "leeds", 50.0), Served(11, "housing", "leeds", 150.0), Served(12, "x", "hull", 9.0)]
     fixed = LeftOut(Cell("documents"), 11, 40)
 
-    reasons = reasons_for(counts, Outside(served=served, left_out=[fixed]), REGIONS)
+    reasons = reasons_for(counts, EVENTS, Outside(served=served, left_out=[fixed]), REGIONS)
 
     offset, masked = reasons.known.log_offset, reasons.known.masked
     assert offset is not None
@@ -84,7 +85,40 @@ def test_served_and_weeks_left_out_are_those_of_the_cell_itself() -> None:
     assert not masked[0].any()
 
 
+def expected_ratio(served: list[Served], cell: Cell) -> list[float]:
+    """Return what a cell's expectation is multiplied by, week by week, of housing in two offices of one region."""
+    rows = [WeeklyRow(week, "lost", "housing", office, 5, "web") for week in (10, 11, 12) for office in ("a", "b")]
+    rows += [WeeklyRow(10, "lost", "pensions", office, 5, "web") for office in ("a", "c")]
+    events = events_of(rows, FAMILIES, {"a": "one", "b": "one", "c": "two"})
+    counts = build_agency_cube(events, first_week=10, as_of_week=12)
+    offset = reasons_for(counts, events, Outside(served=served), {"a": "one", "b": "one", "c": "two"}).known.log_offset
+    assert offset is not None
+    return [round(float(ratio), 3) for ratio in np.exp(offset[counts.cells.index(cell)])]
+
+
+def test_a_week_counts_only_when_all_who_report_have_reported() -> None:
+    served = [Served(week, "housing", "a", number) for week, number in ((10, 50.0), (11, 150.0), (12, 100.0))]
+    served += [Served(week, "housing", "b", number) for week, number in ((10, 50.0), (11, 150.0))]
+
+    assert expected_ratio(served, Cell(service="housing")) == [0.5, 1.5, 1.0]
+    assert expected_ratio(served, Cell(service="housing", office="a", further=(("region", "one"),))) == [0.5, 1.5, 1.0]
+
+
+def test_what_is_wider_than_those_who_report_is_held_against_no_report() -> None:
+    served = [Served(week, "housing", "a", number) for week, number in ((10, 50.0), (11, 150.0), (12, 100.0))]
+
+    for wider in (Cell(), Cell(service="housing"), Cell(office="a", further=(("region", "one"),))):
+        assert expected_ratio(served, wider) == [1.0, 1.0, 1.0]
+
+
+def test_a_week_in_which_nobody_was_served_is_a_usual_one() -> None:
+    served = [Served(week, "housing", "a", number) for week, number in ((10, 0.0), (11, 150.0), (12, 50.0))]
+
+    of_a = Cell(service="housing", office="a", further=(("region", "one"),))
+    assert expected_ratio(served, of_a) == [1.0, 1.5, 0.5]
+
+
 def test_with_nothing_known_nothing_is_said() -> None:
-    reasons = reasons_for(cube(ROWS, REGIONS), Outside(closed_days=np.zeros(3)), REGIONS)
+    reasons = reasons_for(cube(ROWS, REGIONS), EVENTS, Outside(closed_days=np.zeros(3)), REGIONS)
 
     assert (reasons.known.log_offset, reasons.known.masked, reasons.known.holidays, reasons.share) == (None,) * 4

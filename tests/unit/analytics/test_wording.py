@@ -8,7 +8,7 @@ import pytest
 
 from analytics.cube import Cell, week_of
 from analytics.detection import Finding, WeeklySeries
-from analytics.wording import Labels, name_of, sentences
+from analytics.wording import Labels, creep_sentences, name_of, sentences, standing_sentences
 
 LABELS = Labels(
     families={"documents": "Documents"},
@@ -62,6 +62,25 @@ def test_expectations_are_said_to_two_figures(expected: float, said: str) -> Non
 
 def test_one_week_is_said_as_one() -> None:
     assert "14 complaints in one week," in sentences(replace(FINDING, window_weeks=1), LABELS)[0]
+
+
+def test_the_threshold_of_a_slow_rise_is_said_only_where_it_has_passed_it() -> None:
+    below, above = (
+        creep_sentences(FINDING, LABELS, None, excess=excess, threshold=14.0, years=20.0)[1] for excess in (9.0, 15.0)
+    )
+
+    assert below == "It has been under way for 4 weeks, since the week of 26 October 2026."
+    assert "sums to 15, and chance alone passes 14 about once in 20 years" in above
+
+
+def test_how_often_standing_signals_are_false_is_said_only_where_it_was_learnt() -> None:
+    learnt, fixed = (
+        standing_sentences(FINDING, LABELS, None, ratio=3.0, low=2.1, high=4.2, is_prior_learnt=is_prior_learnt)[1]
+        for is_prior_learnt in (True, False)
+    )
+
+    assert "at most one in twenty" in learnt
+    assert fixed.endswith("too little is known yet to say how often such signals are false.")
 
 
 def test_a_cell_is_named_by_what_it_is_about() -> None:

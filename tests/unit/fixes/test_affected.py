@@ -53,13 +53,14 @@ def test_every_letter_of_a_list_has_a_message_id_of_its_own_and_always_the_same(
 
 def test_a_family_is_asked_for_by_its_codes_and_the_rest_by_those_it_is_not() -> None:
     family, other = CellRef(measure="cause", family="HND", office="harbor"), CellRef(measure="cause", family="other")
-    intake = CellRef(measure="intake", family="intake", service="benefits")
+    intake = CellRef(measure="intake", family="intake", service="benefits", channel="phone")
+    everywhere = {"service": None, "office": None, "channel": None}
 
     assert asked_cells([TARGET, family, other, intake], FAMILIES) == [
-        {"measure": "cause", "service": "housing", "office": "harbor", "codes": ["HND3"]},
-        {"measure": "cause", "service": None, "office": "harbor", "codes": ["HND3", "HND4"]},
-        {"measure": "cause", "service": None, "office": None, "other_than": ["HND3", "HND4", "TIM1"]},
-        {"measure": "intake", "service": "benefits", "office": None},
+        everywhere | {"measure": "cause", "service": "housing", "office": "harbor", "codes": ["HND3"]},
+        everywhere | {"measure": "cause", "office": "harbor", "codes": ["HND3", "HND4"]},
+        everywhere | {"measure": "cause", "other_than": ["HND3", "HND4", "TIM1"]},
+        everywhere | {"measure": "intake", "service": "benefits", "channel": "phone"},
     ]
 
 

@@ -17,6 +17,7 @@ from models.fixes.fix import Fix
 from models.fixes.lifecycle import TRANSITIONS
 from models.fixes.story import apply, fold
 from models.fixes.terms import FixAction, FixState, Occasion, Strength, Verdict
+from models.messages import canonical_message
 from models.refusals import AlreadyDone, Incomplete, NeedsApproval, Refused, SamePerson, Stale, WrongRole, WrongState
 from models.terms import Role
 from tests.given import MONDAY, SUE, a_key, a_text
@@ -213,7 +214,13 @@ def test_the_frozen_plan_has_one_hash_and_every_change_another() -> None:
     plan = a_plan()
 
     assert plan.frozen_hash == a_plan().frozen_hash
-    for told in ({"target_reduction": 0.4}, {"look_on": plan.look_on + timedelta(days=7)}, {"controls": ()}):
+    assert not any(name in canonical_message(plan) for name in (b"channel", b"compared_from"))
+    for told in (
+        {"target_reduction": 0.4},
+        {"look_on": plan.look_on + timedelta(days=7)},
+        {"controls": ()},
+        {"compared_from": CHANGED_ON - timedelta(weeks=9)},
+    ):
         assert a_plan(**told).frozen_hash != plan.frozen_hash
 
 
