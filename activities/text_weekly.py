@@ -35,7 +35,7 @@ _UNCODED = text("""
     JOIN case_issue i ON i.case_id = f.case_id
     LEFT JOIN text_suggestion s ON s.case_id = i.case_id AND s.number = i.number AND s.kind = 'failure'
     JOIN content c ON c.case_id = f.case_id AND c.id = (f.snapshot #>> '{receipt,narrative,id}')::uuid
-    WHERE f.agency = :agency AND f.is_open AND f.severity IS NOT NULL AND f.sort_at >= :since
+    WHERE f.agency = :agency AND f.state = 'answered' AND f.sort_at >= :since  -- a cause can be said once answered
       AND NOT EXISTS (SELECT FROM case_tag t WHERE t.case_id = i.case_id AND t.number = i.number)
     ORDER BY f.sort_at DESC, i.case_id, i.number LIMIT :limit
 """)

@@ -93,14 +93,14 @@ def _story(one: Told, agency: str) -> Story:
         SendReceipt(actor=SYSTEM, key=a_key()),
     ]
     if one.category:
-        commands.append(triaged(one.category))
+        commands += [triaged(one.category), _answered(answer)]
     if one.failure:
-        commands += [_answered(answer), _coded(one.failure), Close(actor=ANN, key=a_key())]
+        commands += [_coded(one.failure), Close(actor=ANN, key=a_key())]
     events: list[Event] = []
     for number, command in enumerate(commands):
         events.append(lifecycle.decide(case, command, one.received_at + timedelta(hours=number)))
         case = apply(case, events[-1])
-    texts: tuple[Text, ...] = (answer,) if one.failure else ()
+    texts: tuple[Text, ...] = (answer,) if one.category else ()
     return Story(intake, tuple(events), texts, goes_on=not case.state.is_final)
 
 
