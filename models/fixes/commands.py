@@ -181,9 +181,9 @@ class Plan(Message):
         if self.trigger_from is not None and self.trigger_until is not None and self.trigger_from > self.trigger_until:
             raise ValueError("the weeks that raised the signal end before they begin")
         if self.compared_from is not None and self.compared_from >= self.change_planned_on:
-            raise ValueError("compared_from must come before the change")
+            raise ValueError("what came before is compared from a day before the change")
         if self.look_on <= self.change_planned_on:
-            raise ValueError("look_on must come after the change")
+            raise ValueError("the day to look on must come after the change")
         return self
 
     @property

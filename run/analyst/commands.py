@@ -23,11 +23,16 @@ _Out = Annotated[Path, typer.Option("--out", help="The file to write, whole or n
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
-    """Say in one sentence what is wrong, and end with 1 for a table and with 2 for an option."""
+def _sentences(out: Path, *read: Path) -> Iterator[None]:
+    """Say in one sentence what is wrong, and end with 1 for a table and with 2 for an option.
+
+    What is written may be none of the files that are read.
+    """
     from run.analyst.tables import BadTable, WrongOption  # noqa: PLC0415 - `putright --help` need not load the sums
 
     try:
+        if out.exists() and any(out.samefile(path) for path in read):
+            raise WrongOption(f"{out} is read; name another file to write.")
         yield
     except BadTable as problem:
         _err.print(str(problem))
@@ -44,7 +49,7 @@ def scan(
     windows: Annotated[str, typer.Option(help="Lengths looked at, in weeks: 1,2,4. Default: as shipped.")] = "",
 ) -> None:
     """Say which weekly counts are unusual: COUNTS has series,period,count[,exposure]; judged from earlier data only."""
-    with _sentences():
+    with _sentences(out, counts):
         from run.analyst.scan import DEFAULT_WINDOWS, scan_counts  # noqa: PLC0415
 
         asked = _whole_numbers(windows) if windows else DEFAULT_WINDOWS
@@ -58,7 +63,7 @@ def cube_scan(
     out: _Out,
 ) -> None:
     """Find what recurs and where: EVENTS has received_on and any columns; false discoveries held over all cells."""
-    with _sentences():
+    with _sentences(out, events):
         from run.analyst.cube_scan import cube_scan as look  # noqa: PLC0415
 
         _out.print(look(events, out, as_of=_day(as_of)))
@@ -66,7 +71,7 @@ def cube_scan(
 
 def disproportionality(pairs: _File, *, out: _Out) -> None:
     """Say which pairs come together too often: PAIRS has a,b[,stratum][,id]; empirical-Bayes ratios (EBGM)."""
-    with _sentences():
+    with _sentences(out, pairs):
         from run.analyst.disproportionality import disproportionality_of  # noqa: PLC0415
 
         _out.print(disproportionality_of(pairs, out))
@@ -85,7 +90,7 @@ def effect(
     target_reduction: Annotated[float, typer.Option(help="The share that was to go away.")] = 0.5,
 ) -> None:
     """Say whether a change worked: COUNTS has series,period,count[,exposure]; the verdict with all it rests on."""
-    with _sentences():
+    with _sentences(out, counts):
         from run.analyst.effect import FixAsked, effect_of  # noqa: PLC0415
 
         asked = FixAsked(
@@ -109,7 +114,7 @@ def suggest(
     out: _Out,
 ) -> None:
     """Suggest codes for texts: the label, its probability, the three likeliest, and whether it abstains."""
-    with _sentences():
+    with _sentences(out, train, test):
         from run.analyst.suggest import suggest as learn  # noqa: PLC0415
 
         done = learn(train, test, text=text, label=label, out=out)

@@ -176,7 +176,7 @@ async def test_too_few_complaints_to_judge_by_are_told_before_anything_is_frozen
     by_hand = await by_form(front, fix_id, "register", **typed, look_on="2026-12-07")
 
     assert "one would hardly ever know whether it works" in words(refused.text)
-    assert "look_on must come after the change" in words(backwards.text).lower()
+    assert "the day to look on must come after the change" in words(backwards.text).lower()
     assert by_hand.status_code == 303
     # As the form is filled in, it registers: half a year after the weeks of transition, though it warns.
     assert re.search(r'name="look_on"[^>]*value="2026-10-19"', ready)

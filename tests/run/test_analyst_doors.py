@@ -94,3 +94,13 @@ def test_a_change_far_beyond_the_table_is_a_slip_of_the_hand_and_one_in_the_next
     assert far[0] == WRONG_USE
     assert "lies beyond the table, which ends with week 60" in far[1]
     assert soon[0] == 0, soon[1]
+
+
+def test_no_door_writes_over_what_it_reads(counts: Path) -> None:
+    before = counts.read_bytes()
+
+    code, said = asked("scan", counts, "--from", "50", "--to", "60", out=counts.name)
+
+    assert code == WRONG_USE
+    assert "counts.csv is read; name another file to write." in said.replace("/ ", "/")
+    assert counts.read_bytes() == before
