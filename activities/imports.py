@@ -171,6 +171,7 @@ class Imports:
             language=origin.language,
             is_imported=True,
             source=origin.source,
+            vulnerable=row.vulnerable,
         )
         return _Keyed(numbered.number, row, submission)
 

@@ -45,6 +45,7 @@ def file_row(case: Case, rules: Rules, last_hash: bytes) -> dict[str, Any]:
         "category": case.category,
         "office": case.office,
         "severity": case.severity,
+        "vulnerable": case.vulnerable,
         "track": case.track.value,
         "team": case.team,
         "owner": case.owner,
@@ -129,6 +130,7 @@ def cell_rows(case: Case, differences: list[tuple[Cell, int]], happened_at: date
             "channel": cell.channel,
             "week": cell.week,
             "harm": cell.harm,
+            "vulnerable": cell.vulnerable,
             "change": change,
             "happened_at": happened_at,
         }

@@ -181,8 +181,8 @@ async def _taken(connection: AsyncConnection, files: list[dict[str, Any]]) -> se
 
 
 _CELLS = text("""
-    SELECT case_id, measure, code, service, office, channel, week, harm, sum(change)::integer AS total FROM cell_delta
-    WHERE case_id = ANY (:ids) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    SELECT case_id, measure, code, service, office, channel, week, harm, vulnerable, sum(change)::integer AS total
+    FROM cell_delta WHERE case_id = ANY (:ids) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 """)
 _QUEUES = text("""
     SELECT case_id, queue, sum(change)::integer AS total FROM queue_delta WHERE case_id = ANY (:ids) GROUP BY 1, 2
@@ -197,7 +197,7 @@ async def _stored(connection: AsyncConnection, case_ids: list[UUID]) -> Stored:
         for found in (await connection.execute(query)).mappings():
             stored.rows[table][found["case_id"]].append(dict(found))
     for row in await connection.execute(_CELLS, {"ids": case_ids}):
-        cell = Cell(row.measure, row.code, row.service, row.office, row.channel, row.week, row.harm)
+        cell = Cell(row.measure, row.code, row.service, row.office, row.channel, row.week, row.harm, row.vulnerable)
         stored.cells[row.case_id][cell] = row.total
     for row in await connection.execute(_QUEUES, {"ids": case_ids}):
         stored.queues[row.case_id][row.queue] = row.total

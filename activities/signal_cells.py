@@ -158,6 +158,7 @@ def _hashed(issue: Issues) -> list[Any]:
         issue.channel,
         issue.week,
         issue.harm,
+        issue.vulnerable,
         issue.count,
     ]
 

@@ -45,7 +45,14 @@ def facts_of(judged: Judged, policy: Policy) -> list[dict[str, Any]]:
     changed_on = [at.astimezone(zone).date() for at in judged.prepared.inputs.policy_changes]
     behind = [tuple(judged.prepared.within(one.finding.cell, one.finding.window_weeks)) for one in judged.told]
     harms = [harm_of(issues, policy.surveillance.harm_weights) for issues in behind]
-    ranking = rank_findings([one.finding for one in judged.told], harm=[harm for harm, _ in harms])
+    circumstances = [circumstances_of(issues) for issues in behind]
+    ranking = rank_findings(
+        [one.finding for one in judged.told],
+        harm=[harm for harm, _ in harms],
+        vulnerable=[vulnerable for vulnerable, _ in circumstances],
+        asked=[known for _, (known, _) in circumstances],
+        usual_vulnerable_share=_usual_vulnerable_share(judged.prepared),
+    )
     seed = int(judged.prepared.counts_hash[:16], 16)
     return [
         {
@@ -54,7 +61,7 @@ def facts_of(judged: Judged, policy: Policy) -> list[dict[str, Any]]:
             **_counted(issues),
             **_spread(judged.prepared, one.finding, seed),
             **_missing(judged, one.finding),
-            "ranking": _ranked(ranking, place, harms[place][1]),
+            "ranking": _ranked(ranking, place, harms[place][1], circumstances[place][1]),
             "creep": None if one.creep is None else _creep(one.creep, judged.prepared.inputs.as_of_week),
             "standing": None if one.standing is None else _standing(one.standing),
             "doubts": [
@@ -87,6 +94,25 @@ def harm_of(issues: Sequence[Issues], weights: Sequence[float]) -> tuple[float, 
     count = sum(number for _, number in known)
     mean = sum(weight * number for weight, number in known) / count if count else 1.0
     return mean, [count, sum(issue.count for issue in issues)]
+
+
+def circumstances_of(issues: Sequence[Issues]) -> tuple[int, list[int]]:
+    """Return how many complaints are of people in vulnerable circumstances; of how many it is known, and how many are.
+
+    Complaints are counted, not issues: one person's circumstances weigh once, however much went wrong.
+    """
+    known = {issue.case_id: issue.vulnerable for issue in issues if issue.vulnerable is not None}
+    return sum(known.values()), [len(known), len({issue.case_id for issue in issues})]
+
+
+def _usual_vulnerable_share(prepared: Prepared) -> float:
+    """Return the share of vulnerable people among all whom the agency asked in the past year; 0 where it asked nobody.
+
+    It is of the complaints that the same measure counts, so that coded ones are held against coded ones.
+    """
+    everything = [issue for issues in prepared.issues.values() for issue in issues]
+    vulnerable, (known, _) = circumstances_of(everything)
+    return vulnerable / known if known else 0.0
 
 
 def doubts_of(finding: Finding, changed_on: Sequence[date]) -> list[str]:
@@ -142,7 +168,7 @@ def _spread(prepared: Prepared, finding: Finding, seed: int) -> dict[str, Any]:
     }
 
 
-def _ranked(ranking: Ranking, place: int, harm_known_of: list[int]) -> dict[str, Any]:
+def _ranked(ranking: Ranking, place: int, harm_known_of: list[int], vulnerable_known_of: list[int]) -> dict[str, Any]:
     return {
         "place": int(np.flatnonzero(ranking.order == place)[0]) + 1,
         "excess_per_quarter_at_least": float(ranking.excess_per_quarter[place]),
@@ -150,6 +176,7 @@ def _ranked(ranking: Ranking, place: int, harm_known_of: list[int]) -> dict[str,
         "harm_known_of": harm_known_of,
         "persistence": float(ranking.persistence[place]),
         "vulnerability": float(ranking.vulnerability[place]),
+        "vulnerable_known_of": vulnerable_known_of,
         "priority": float(ranking.priority[place]),
         "formula": ranking.formula(place),
     }

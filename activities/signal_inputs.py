@@ -34,15 +34,15 @@ MEASURES: tuple[Measure, ...] = ("cause", "intake")
 
 # What each case adds to the weekly cells of the last year, with the letter it is a near-copy of, if it is one.
 _ISSUES = text("""
-    SELECT d.case_id, d.measure, d.code, d.service, d.office, d.channel, d.week, d.harm,
+    SELECT d.case_id, d.measure, d.code, d.service, d.office, d.channel, d.week, d.harm, d.vulnerable,
            sum(d.change)::integer AS total, coalesce(c.of_case_id, d.case_id) AS letter
     FROM cell_delta d
     JOIN agency a ON a.slug = d.agency
     LEFT JOIN text_copy c ON c.case_id = d.case_id AND (c.found_at AT TIME ZONE a.time_zone)::date <= :upto
     WHERE d.agency = :agency AND d.week >= :since AND d.channel <> :apart
       AND (d.happened_at AT TIME ZONE a.time_zone)::date <= :upto
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 10 HAVING sum(d.change) > 0
-    ORDER BY d.week, d.case_id, d.measure, d.code, d.service, d.office, d.channel, d.harm
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 11 HAVING sum(d.change) > 0
+    ORDER BY d.week, d.case_id, d.measure, d.code, d.service, d.office, d.channel, d.harm, d.vulnerable
 """)
 _SERVED = text("""
     SELECT DISTINCT ON (e.service, e.office, e.week) e.service, e.office, e.week, e.served
@@ -84,6 +84,8 @@ class Issues:
     channel: str
     week: int
     harm: int | None
+    vulnerable: bool | None
+    """Whether the person affected is in vulnerable circumstances; None where not known."""
     count: int
 
 
@@ -164,6 +166,7 @@ def _issues_of(rows: Sequence[Row[Any]]) -> list[Issues]:
             row.channel,
             week_of(row.week),
             row.harm,
+            row.vulnerable,
             row.total,
         )
         for row in rows

@@ -26,12 +26,16 @@ USUAL_SHARE_WORTH = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Per finding its factors, their product `priority`, and `order`: indices from the most to the least pressing."""
+    """Per finding its factors, their product `priority`, and `order`: indices from the most to the least pressing.
+
+    `asked`: of how many complainants the circumstances are known.
+    """
 
     excess_per_quarter: FloatArray
     harm: FloatArray
     persistence: FloatArray
     vulnerability: FloatArray
+    asked: IntArray
     priority: FloatArray
     order: IntArray
 
@@ -40,8 +44,15 @@ class Ranking:
         return (
             f"At least {_said(self.excess_per_quarter[finding])} more than expected in a quarter "
             f"× harm {_said(self.harm[finding])} × lasting {_said(self.persistence[finding])} "
-            f"× vulnerable people {_said(self.vulnerability[finding])} = {_said(self.priority[finding])}"
+            f"× vulnerable people {_said(self.vulnerability[finding])}{self._unasked(finding)} "
+            f"= {_said(self.priority[finding])}"
         )
+
+    def _unasked(self, finding: int) -> str:
+        """Return what stands behind the factor where none of the complainants was asked."""
+        if self.asked[finding]:
+            return ""
+        return " (nobody was asked: the usual share)" if self.vulnerability[finding] > 1 else " (nobody was asked)"
 
 
 def rank(
@@ -74,7 +85,7 @@ def rank(
     vulnerability = 1.0 + (vulnerable + prior * usual_vulnerable_share) / (asked + prior)
     priority = excess * harm * persistence * vulnerability
     order = np.argsort(-priority, kind="stable").astype(np.int64)
-    return Ranking(excess, harm.astype(np.float64), persistence, vulnerability, priority, order)
+    return Ranking(excess, harm.astype(np.float64), persistence, vulnerability, asked, priority, order)
 
 
 def excess_at_least(

@@ -109,6 +109,7 @@ def _submission(
         office=filed.office,
         language=filed.language or policy.agency.languages[0],
         event_id=filed.event_id,
+        vulnerable=filed.vulnerable,
     )
 
 

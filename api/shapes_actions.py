@@ -53,6 +53,13 @@ class TriageAsked(Shape):
     team: Word | None = None
     """Left out: as the routing table says."""
     owner: Word | None = None
+    vulnerable: Annotated[
+        bool | None,
+        Field(
+            description="Whether the person affected is in vulnerable circumstances; null: not known. "
+            "Left out: as the complainant said, if they did."
+        ),
+    ] = None
 
 
 class AssignAsked(Shape):

@@ -14,6 +14,10 @@ from models.commands import RootCause
 from models.messages import Amount
 from models.terms import Action, ClockName, Finding, Remedy, Role, Stage, State, Track
 
+Vulnerable = Annotated[
+    bool | None, Field(description="Whether the person affected is in vulnerable circumstances; null: not known.")
+]
+
 
 class CaseLine(Shape):
     """A case in a list."""
@@ -31,6 +35,7 @@ class CaseLine(Shape):
     category: str | None
     office: str | None
     severity: int | None
+    vulnerable: Vulnerable
     track: Track
     team: str | None
     owner: str | None
@@ -118,6 +123,7 @@ class CaseView(Shape):
     category: str | None
     office: str | None
     severity: int | None
+    vulnerable: Vulnerable
     track: Track
     team: str | None
     owner: str | None

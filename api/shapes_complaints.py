@@ -49,6 +49,10 @@ class ComplaintFiled(Shape):
     language: Word | None = None
     channel: Annotated[Word, Field(description="The public says web; staff say how it came in.")] = "web"
     contact: ContactGiven | None = None
+    vulnerable: Annotated[
+        bool | None,
+        Field(description="Whether the person affected is in vulnerable circumstances; left out: nothing is said."),
+    ] = None
     event_id: Annotated[UUID | None, Field(description="Staff only: the Problem Solving Day it was taken in at.")] = (
         None
     )

@@ -108,8 +108,8 @@ def case_view(dossier: Dossier, rules: Rules, actor: Actor, now: datetime) -> Ca
 
 
 _SAME_IN_CASE = (
-    "agency", "state", "sequence", "service", "category", "office", "severity", "track", "team", "owner", "attention",
-    "follow_up_on", "approval_required", "answered_by", "review_round", "duplicate_of", "acknowledged_at",
+    "agency", "state", "sequence", "service", "category", "office", "severity", "vulnerable", "track", "team", "owner",
+    "attention", "follow_up_on", "approval_required", "answered_by", "review_round", "duplicate_of", "acknowledged_at",
     "answered_at", "closed_at", "is_history", "policy_version",
 )  # fmt: skip
 _SAME_IN_RECEIPT = ("reference", "accepted_at", "received_at", "channel", "language", "event_id", "is_imported")

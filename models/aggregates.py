@@ -42,6 +42,8 @@ class Cell:
     """The Monday of the week of receipt, in the agency's time zone."""
     harm: int | None = None
     """How much harm the failure did, of a cause; None in sums over all."""
+    vulnerable: bool | None = None
+    """Whether the person affected is in vulnerable circumstances; None where not known, and in sums over all."""
 
 
 def happened_at(event: Event, case: Case) -> datetime:
@@ -83,15 +85,16 @@ def cells_of(case: Case) -> Counter[Cell]:
     """Return what the case adds to the weekly cells; nothing where the date of receipt is unknown."""
     if case.received_on is None or case.state in {State.NEW, State.DUPLICATE}:
         return Counter()
-    week = monday_of(case.received_on)
+    week, channel = monday_of(case.received_on), case.receipt.channel
     cells: Counter[Cell] = Counter()
     for issue in case.issues:
         service = issue.service or case.service or UNKNOWN
         office = case.office or UNKNOWN
-        cells[Cell("intake", issue.category or NOT_STATED, service, office, case.receipt.channel, week)] += 1
+        category = issue.category or NOT_STATED
+        cells[Cell("intake", category, service, office, channel, week, vulnerable=case.vulnerable)] += 1
         if isinstance(issue.cause, ProcessFailure):
             failure, harm = issue.cause.failure, issue.cause.harm
-            cells[Cell("cause", failure, service, office, case.receipt.channel, week, harm)] += 1
+            cells[Cell("cause", failure, service, office, channel, week, harm, case.vulnerable)] += 1
     return cells
 
 

@@ -90,6 +90,8 @@ class Case(Message):
     severity: Annotated[int, Field(ge=0, le=3)] | None = None
     track: Track = Track.STANDARD
     approval_required: bool = False
+    vulnerable: bool | None = None
+    """Whether the person affected is in vulnerable circumstances; None: not known."""
     attention: tuple[Code, ...] = ()
     issues: tuple[Issue, ...] = ()
     proposal: Proposal | None = None

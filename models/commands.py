@@ -75,6 +75,8 @@ class Receipt(Message):
     is_imported: bool = False
     source: Code | None = None
     """Name of the import's source."""
+    vulnerable: bool | None = None
+    """Whether the sender says that the person affected is in vulnerable circumstances; None where nothing was said."""
 
 
 class Receive(Asked):
@@ -144,6 +146,9 @@ class Triage(Asked):
     owner: Code | None = None
     approval_required: bool = False
     """Whether the policy asks for another person's approval of the answer; set from severity.toml, not by the asker."""
+    vulnerable: bool | None = None
+    """Whether the person affected is in vulnerable circumstances; None: not known. Of which kind is nobody's business
+    here: nothing is decided by it, so nothing of it is kept."""
 
 
 class Assign(Asked):

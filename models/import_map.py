@@ -64,6 +64,16 @@ class Outcome(Message):
     """Words which say that it has not ended: such a row is no history, whatever the rest is taken for."""
 
 
+class Circumstances(Message):
+    """A column that tells whether the person affected is in vulnerable circumstances; any other word leaves it open."""
+
+    column: Column
+    yes: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Words which say so."""
+    no: tuple[str, ...] = ()
+    """Words which say that it is not so: none, where the source only ever marks those who are."""
+
+
 class ContactColumns(Message):
     """Columns with what is personal."""
 
@@ -78,7 +88,19 @@ class ContactColumns(Message):
         return self.model_dump(exclude_none=True)
 
 
-Part = Literal["id", "received", "service", "category", "office", "channel", "narrative", "wanted", "closed", "outcome"]
+Part = Literal[
+    "id",
+    "received",
+    "service",
+    "category",
+    "office",
+    "channel",
+    "narrative",
+    "wanted",
+    "closed",
+    "outcome",
+    "vulnerable",
+]
 
 
 class ImportMap(Message):
@@ -102,6 +124,7 @@ class ImportMap(Message):
     wanted: Plain | None = None
     closed: Moment | None = None
     outcome: Outcome | None = None
+    vulnerable: Circumstances | None = None
     contact: ContactColumns = ContactColumns()
 
     @cached_property
@@ -150,6 +173,8 @@ class ImportedRow:
     outcome: str | None
     is_open: bool
     """The source says that it is not settled."""
+    vulnerable: bool | None
+    """Whether the source says that the person affected is in vulnerable circumstances."""
 
     @property
     def contact_json(self) -> str:
@@ -196,6 +221,7 @@ def row_of(import_map: ImportMap, cells: Cells, place: Place) -> ImportedRow:
         closed_at=closed[0] if closed else None,
         outcome=" ".join(outcome.split())[:CODE_LIMIT] or None,
         is_open=import_map.outcome is not None and outcome in import_map.outcome.still_open,
+        vulnerable=told.circumstances(import_map.vulnerable),
     )
 
 
@@ -236,6 +262,13 @@ class _Told:
         if not text or coded is None:
             return None
         return coded.values.get(text) or slug(text) or None
+
+    def circumstances(self, column: Circumstances | None) -> bool | None:
+        """Return whether the person is said to be in vulnerable circumstances, or None where neither is said."""
+        text = self.text("vulnerable")
+        if column is None or text not in {*column.yes, *column.no}:
+            return None
+        return text in column.yes
 
     def contact(self) -> dict[str, str]:
         """Return what is personal, as far as it is said."""

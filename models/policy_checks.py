@@ -139,7 +139,7 @@ def _wrong_with(term: Term, families: set[str], agency: Agency | None) -> Iterab
 
 
 def _check_told(source: TomlSource, severity: Severity, agency: Agency, faults: Faults) -> None:
-    """Report what a complainant could not be told, or not in their language, of a finding or a remedy."""
+    """Report what a complainant could not be told, or asked, in their language."""
     for place, remedy in enumerate(severity.remedies):
         path = ("remedies", place, "told")
         if remedy.id is not Remedy.NONE:
@@ -152,6 +152,8 @@ def _check_told(source: TomlSource, severity: Severity, agency: Agency, faults: 
         faults.add(source.name, source.line_of("findings"), f"`findings` does not say how '{word}' is told.")
     for place, finding in enumerate(severity.findings):
         check_languages(source, ("findings", place, "told"), finding.told, agency, faults)
+    if severity.vulnerable_circumstances is not None:
+        check_languages(source, ("vulnerable_circumstances",), severity.vulnerable_circumstances, agency, faults)
 
 
 def check_severity(source: TomlSource, severity: Severity, agency: Agency | None, faults: Faults) -> None:

@@ -63,6 +63,8 @@ class Submission:
     event_id: UUID | None = None
     is_imported: bool = False
     source: str | None = None
+    vulnerable: bool | None = None
+    """Whether the sender says that the person affected is in vulnerable circumstances."""
 
     @property
     def request_hash(self) -> bytes:
@@ -79,6 +81,9 @@ class Submission:
             "event": str(self.event_id),
             "received_on": str(self.received_on) if self.is_imported else "",
         }
+        if self.vulnerable is not None:
+            # Left out where nothing is said: a request from before this was asked keeps its hash.
+            sent["vulnerable"] = str(self.vulnerable)
         return sha256(canonical(sent))
 
 
@@ -129,6 +134,7 @@ def intake_of(
         can_be_written_to=submission.can_be_written_to,
         is_imported=submission.is_imported,
         source=submission.source,
+        vulnerable=submission.vulnerable,
         **refs,
     )
     return Intake(

@@ -100,6 +100,12 @@ class Severity(Message):
     safety_screen: SafetyScreen
     approval: Approval
     on_the_spot: OnTheSpot
+    vulnerable_circumstances: Names | None = None
+    """What counts as such, as staff and complainants are asked; None in policies of a time before anybody was asked."""
+
+    def vulnerable_circumstances_in(self, language: str) -> str:
+        """Return what counts as vulnerable circumstances, in a language; nothing where the policy does not say."""
+        return (self.vulnerable_circumstances or {}).get(language, "")
 
     def level_id(self, level: int | None) -> str | None:
         """Return the word for a severity as routing rows use it; None stays None, an unknown level raises KeyError."""

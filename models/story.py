@@ -85,6 +85,7 @@ def _receive(case: Case, command: Command, at: datetime) -> Changes:
         "service": receipt.service,
         "category": receipt.category,
         "office": receipt.office,
+        "vulnerable": receipt.vulnerable,
         "issues": (issue,),
         "receipt_at": case.counted_from,
     }
@@ -100,6 +101,7 @@ def _record_as_history(case: Case, command: Command, at: datetime) -> Changes:
         "service": receipt.service,
         "category": receipt.category,
         "office": receipt.office,
+        "vulnerable": receipt.vulnerable,
         "issues": tuple(
             Issue(number=number, service=issue.service, category=issue.category, finding=Finding.NOT_CODED)
             for number, issue in enumerate(command.issues, start=1)
@@ -130,6 +132,8 @@ def _triage(case: Case, command: Command, at: datetime) -> Changes:
         "team": command.team,
         "owner": _owner_in(case, command.team, command.owner),
         "approval_required": command.approval_required,
+        # As it is said now: what turns out not to be known after all is unsaid.
+        "vulnerable": command.vulnerable,
     }
 
 

@@ -27,8 +27,10 @@ USUAL_PER_WEEK = 2.0
 PLANTED = ("HND3", "benefits", "harbor")
 CASES = UUID(int=1)
 _INSERT = text("""
-    INSERT INTO cell_delta (agency, case_id, measure, code, service, office, channel, week, harm, change, happened_at)
-    VALUES (:agency, :case_id, :measure, :code, :service, :office, :channel, :week, :harm, :change, :happened_at)
+    INSERT INTO cell_delta (agency, case_id, measure, code, service, office, channel, week, harm, vulnerable, change,
+                            happened_at)
+    VALUES (:agency, :case_id, :measure, :code, :service, :office, :channel, :week, :harm, :vulnerable, :change,
+            :happened_at)
 """)
 
 
@@ -45,6 +47,7 @@ class Counted:
     happened_at: datetime | None = None
     channel: str = "web"
     harm: int | None = None
+    vulnerable: bool | None = None
     case: str = ""
     """Which case counts it: one for all of a kind and week, unless told otherwise."""
 
@@ -92,6 +95,7 @@ async def count(engine: AsyncEngine, counted: list[Counted], agency: str = AGENC
             "week": one.week,
             "change": one.change,
             "harm": one.harm,
+            "vulnerable": one.vulnerable,
             "happened_at": one.happened_at or datetime.combine(one.week + timedelta(days=2), time(18), UTC),
         }
         for one in counted

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from api.pages.forms import Form, Sent
+from api.pages.forms import Form, Sent, as_chosen
 from api.pages.words import Option, Words
 from api.problems import Problem
 from api.shapes_actions import (
@@ -108,6 +108,7 @@ def _triage(told: Told) -> ActionAsked | None:
     team = told.sent.code("team", _codes(told.words.teams))
     owner = told.sent.code("owner", _codes(told.words.people))
     office = told.sent.code("office", _codes(told.words.offices))
+    vulnerable = told.sent.yes_or_no("vulnerable")
     if told.sent.errors or severity is None:
         return None
     asked = TriageAsked(
@@ -118,6 +119,7 @@ def _triage(told: Told) -> ActionAsked | None:
         team=team,
         owner=owner,
         office=office,
+        vulnerable=vulnerable,
     )
     if _is_triaged(told.case) and _stands(told.case, asked):
         told.sent.errors[""] = "Nothing was changed, so there is nothing to record."
@@ -130,6 +132,7 @@ def _stands(case: Case, asked: TriageAsked) -> bool:
     return (
         issues == [(issue.service, issue.category) for issue in case.issues]
         and (asked.severity, asked.owner, asked.office) == (case.severity, case.owner, case.office)
+        and asked.vulnerable is case.vulnerable
         and asked.track in {None, case.track}
         and asked.team in {None, case.team}
     )
@@ -311,6 +314,7 @@ def _triage_as_it_stands(case: Case, prefix: str) -> Form:
         "track": case.track.value,
         "team": case.team or "",
         "owner": case.owner or "",
+        "vulnerable": as_chosen(case.vulnerable),
     }
     for issue in case.issues:
         values |= {f"service_{issue.number}": issue.service or "", f"category_{issue.number}": issue.category or ""}
@@ -330,6 +334,7 @@ def _suggested_triage(case: Case, words: Words, me: str, prefix: str) -> Form:
         "track": route.track.value,
         "team": route.team,
         "owner": case.owner or me,
+        "vulnerable": as_chosen(case.vulnerable),
         "service_1": service or "",
         "category_1": category or "",
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from api.pages.forms import as_chosen
 from api.pages.languages import NAMES
 from api.pages.rounds import Round, earlier_rounds, proposed_before, round_label
 from api.pages.words import CLOCKS, DONE, FINDINGS, Due, Pair, Times, Words, counted, state_words
@@ -121,6 +122,7 @@ class CaseView:
     is_open: bool
     severity: str
     attention: bool
+    is_vulnerable: bool
     round_label: str
     answered_by: tuple[str, ...]
     """The accounts of all who answered it, in every round: none of them may review it."""
@@ -156,6 +158,7 @@ def case_view(dossier: Dossier, rules: Rules, words: Words, times: Times, person
         is_open=not case.state.is_final,
         severity=words.severity(case.severity),
         attention=bool(case.attention) and not case.state.is_final,
+        is_vulnerable=bool(case.vulnerable),
         round_label=round_label(case.review_round) if case.review_round else "",
         answered_by=case.answered_by,
         sequence=case.sequence,
@@ -229,6 +232,7 @@ def _facts(dossier: Dossier, words: Words, times: Times) -> tuple[Pair, ...]:
         Pair("Owner", words.person(case.owner) or "nobody yet"),
         Pair("Team", words.team(case.team)),
         Pair("Track", case.track.value.capitalize() if case.severity is not None else ""),
+        Pair("Vulnerable circumstances", as_chosen(case.vulnerable)),
         Pair("Next step on", times.day(case.follow_up_on)),
         Pair("Reads", _other_language(case, words)),
         Pair("Complainant", contact.get("name", "" if contact else "anonymous")),
@@ -348,7 +352,11 @@ def _said(event: Event, words: Words, times: Times) -> str:
     match event.command:
         case Triage() as triage:
             owner = f", owner {words.person(triage.owner)}" if triage.owner else ""
-            return f"Triaged: {words.severity(triage.severity)} severity, {words.team(triage.team)}{owner}"
+            known = as_chosen(triage.vulnerable)
+            circumstances = f", vulnerable circumstances: {known}" if known else ""
+            return (
+                f"Triaged: {words.severity(triage.severity)} severity, {words.team(triage.team)}{owner}{circumstances}"
+            )
         case Assign() as given:
             told = [words.team(given.team), words.person(given.owner)]
             if given.follow_up_on:

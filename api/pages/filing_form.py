@@ -31,10 +31,18 @@ def filed_of(sent: Sent, policy: Policy, *, agency: str, channel: str, event_id:
         "office": sent.code("office", offices),
         "language": sent.code("language", frozenset(policy.agency.languages)),
     }
+    vulnerable = sent.yes_or_no("vulnerable")
     contact = _contact(sent)
     sent.check()
     return ComplaintFiled(
-        agency=agency, narrative=narrative, wanted=wanted, channel=channel, contact=contact, event_id=event_id, **codes
+        agency=agency,
+        narrative=narrative,
+        wanted=wanted,
+        channel=channel,
+        contact=contact,
+        vulnerable=vulnerable,
+        event_id=event_id,
+        **codes,
     )
 
 

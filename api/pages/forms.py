@@ -16,11 +16,18 @@ from api.pages.languages import ENGLISH, Tongue
 
 TEXT_LIMIT = 50_000
 LINE_LIMIT = 200
+YES, NO = "yes", "no"
+"""How an answer that may also be left open stands in a form; open, it is empty."""
 
 
 def new_key() -> str:
     """Return the key of a form that is about to be shown; sent twice, the form is done once."""
     return f"form-{uuid4()}"
+
+
+def as_chosen(answer: bool | None) -> str:  # noqa: FBT001 - the answer is all there is to say
+    """Return an answer as a form holds it."""
+    return "" if answer is None else YES if answer else NO
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,11 @@ class Sent:
             self.errors[name] = self.say("Choose one of those offered.")
             return None
         return typed
+
+    def yes_or_no(self, name: str) -> bool | None:
+        """Return whether yes was chosen, or None where neither was."""
+        chosen = self.code(name, {YES, NO})
+        return None if chosen is None else chosen == YES
 
     def number(self, name: str, *, missing: str = "") -> int | None:
         """Return a whole number, or None."""

@@ -56,6 +56,8 @@ class Line:
     team: str
     received: str
     attention: bool
+    is_vulnerable: bool
+    """Said to be; where nobody knows, nothing is shown."""
     review_round: int
     is_open: bool
     is_answered: bool
@@ -82,6 +84,7 @@ def line_of(row: CaseRow, words: Words, times: Times, now: datetime, *, listed_a
         team=words.team(row.team),
         received=times.day(row.received_at) or "not known",
         attention=row.is_open and bool(row.attention),
+        is_vulnerable=bool(row.vulnerable),
         review_round=row.review_round,
         is_open=row.is_open,
         is_answered=row.answered_at is not None,
@@ -104,6 +107,7 @@ def line_of_receipt(receipt: Receipt, words: Words, times: Times, now: datetime)
         team="",
         received=times.day(receipt.received_at),
         attention=False,
+        is_vulnerable=bool(receipt.vulnerable),
         review_round=0,
         is_open=True,
         is_answered=False,

@@ -12,7 +12,7 @@ from api.filing import PUBLIC_CHANNEL, file_complaint
 from api.identity import Given, forgive, open_to_all, public
 from api.pages.asking import errors_of
 from api.pages.filing_form import category_options, filed_of, service_options
-from api.pages.forms import Faults, Form, sent
+from api.pages.forms import NO, YES, Faults, Form, sent
 from api.pages.front import Front, front_of, other_languages
 from api.pages.languages import ASKED, NAMES, read_in, remember, spoken, tongue_of
 from api.pages.site import PageRoute, page, to
@@ -79,6 +79,8 @@ def _complaint_form(request: Request, front: Front, form: Form, status: int = HT
         categories=category_options(front.policy, language),
         offices=[Option(office.id, office.name) for office in agency.offices],
         languages=[Option(code, NAMES.get(code, code)) for code in agency.languages],
+        yes_or_no=(Option(YES, front.say("Yes")), Option(NO, front.say("No"))),
+        vulnerable_circumstances=front.policy.severity.vulnerable_circumstances_in(language),
     )
 
 

@@ -235,7 +235,7 @@ def _rank(told: Mapping[str, Any]) -> Rank | None:
         Pair("More than expected, at least", f"{number(ranking['excess_per_quarter_at_least'])} in a quarter"),
         Pair("Harm", _harm(ranking)),
         Pair("Lasting", f"× {ranking['persistence']:.2f}"),
-        Pair("Vulnerable people", f"× {ranking['vulnerability']:.2f}"),
+        Pair("Vulnerable people", _vulnerable(ranking)),
     ]
     return Rank(ranking["place"], factors, ranking["formula"])
 
@@ -244,3 +244,9 @@ def _harm(ranking: Mapping[str, Any]) -> str:
     known = ranking.get("harm_known_of")
     of = f", known of {known[0]} of {counted(known[1], 'issues')}" if known else ""
     return f"× {ranking['harm']:.2f}{of}"
+
+
+def _vulnerable(ranking: Mapping[str, Any]) -> str:
+    known = ranking.get("vulnerable_known_of")
+    of = f", known of {known[0]} of {counted(known[1], 'complaints')}" if known else ""
+    return f"× {ranking['vulnerability']:.2f}{of}"

@@ -119,7 +119,8 @@ def _groups(
         SignalGroup(
             "open",
             "To decide",
-            "What weighs most comes first: how many more than expected, how much harm, for how long.",
+            "What weighs most comes first: how many more than expected, how much harm, for how long, to how many in "
+            "vulnerable circumstances.",
             "No signal waits for a decision.",
             _matters(weightiest_first, shown),
         ),

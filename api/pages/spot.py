@@ -19,7 +19,7 @@ from api.identity import Given, who
 from api.pages.asking import answer_of, cause_of, errors_of
 from api.pages.case import opened_case
 from api.pages.case_view import case_view
-from api.pages.forms import Faults, Form, Sent, check_day_to_come, sent
+from api.pages.forms import Faults, Form, Sent, as_chosen, check_day_to_come, sent
 from api.pages.place import Place, place_of
 from api.pages.site import WORKERS, PageRoute, to
 from api.problems import NotFound, Unprocessable
@@ -39,7 +39,7 @@ from api.shapes_actions import (
 from models.commands import IssueAnswer, IssueTag, NoFailure, ProcessFailure
 from models.messages import sha256
 from models.refusals import Refused
-from models.terms import Action, Scope, Track
+from models.terms import Action, Scope, State, Track
 from models.wording import money
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -66,6 +66,7 @@ async def spot(
         "category": case.category or case.receipt.category or "",
         "scope": Scope.ONE_PERSON.value,
         "harm": "1",
+        "vulnerable": as_chosen(case.receipt.vulnerable if case.state is State.NEW else case.vulnerable),
     }
     return await _page(request, place, day_id, opened, Form(known))
 
@@ -125,6 +126,7 @@ def _steps(form: Sent, place: Place) -> tuple[ActionAsked, ...]:
     service = form.code("service", {o.value for o in words.services}, missing="Choose the service.")
     category = form.code("category", {o.value for o in words.categories}, missing="Choose the kind of problem.")
     severity = form.code("severity", {o.value for o in words.spot_severities}, missing="Say how grave it is.")
+    vulnerable = form.yes_or_no("vulnerable")
     text = form.text("text", missing="Write the answer.")
     answer = answer_of(form, 1, words)
     cause = cause_of(form, 1, words, severity=int(severity or 1))
@@ -143,6 +145,7 @@ def _steps(form: Sent, place: Place) -> tuple[ActionAsked, ...]:
             severity=int(severity),
             track=Track.FRONTLINE,
             owner=place.person.name,
+            vulnerable=vulnerable,
         ),
         AnswerAsked(action=Action.ANSWER, text=text, issues=(answer,)),
         TagRootCauseAsked(action=Action.TAG_ROOT_CAUSE, issues=(IssueTag(number=1, cause=cause),)),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from api.pages.forms import NO, YES
 from api.pages.languages import NAMES
 from api.reads.people import Colleague
 from models.aggregates import NOT_STATED
@@ -237,6 +238,8 @@ class Words:
         )
         self.cause_families = _families(taxonomy, today)
         self.causes = tuple(option for family in self.cause_families for option in family.options)
+        self.yes_or_no = (Option(YES, "Yes"), Option(NO, "No"))
+        self.vulnerable_circumstances = scales.vulnerable_circumstances_in(language)
         self._services = _labels(self.services)
         self._offices = _labels(self.offices)
         self._teams = _labels(self.teams)

@@ -88,6 +88,7 @@ class CaseRow:
     category: str | None
     office: str | None
     severity: int | None
+    vulnerable: bool | None
     track: str
     team: str | None
     owner: str | None

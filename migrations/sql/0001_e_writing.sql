@@ -11,8 +11,8 @@ BEGIN
         state = excluded.state, stage = excluded.stage, is_open = excluded.is_open, is_history = excluded.is_history,
         sequence = excluded.sequence, last_hash = excluded.last_hash, received_at = excluded.received_at,
         sort_at = excluded.sort_at, channel = excluded.channel, service = excluded.service,
-        category = excluded.category, office = excluded.office, severity = excluded.severity, track = excluded.track,
-        team = excluded.team, owner = excluded.owner, attention = excluded.attention, event_id = excluded.event_id,
+        category = excluded.category, office = excluded.office, severity = excluded.severity,
+        vulnerable = excluded.vulnerable, track = excluded.track, team = excluded.team, owner = excluded.owner, attention = excluded.attention, event_id = excluded.event_id,
         follow_up_on = excluded.follow_up_on, due_clock = excluded.due_clock, due_at = excluded.due_at,
         queue_at = excluded.queue_at, review_round = excluded.review_round, answered_at = excluded.answered_at,
         closed_at = excluded.closed_at, last_event_at = excluded.last_event_at,
@@ -44,8 +44,9 @@ $$;
 
 CREATE FUNCTION add_deltas(p_cells jsonb, p_queues jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, public, pg_temp AS $$
-    INSERT INTO cell_delta (agency, case_id, measure, code, service, office, channel, week, harm, change, happened_at)
-    SELECT agency, case_id, measure, code, service, office, channel, week, harm, change, happened_at
+    INSERT INTO cell_delta (agency, case_id, measure, code, service, office, channel, week, harm, vulnerable, change,
+                            happened_at)
+    SELECT agency, case_id, measure, code, service, office, channel, week, harm, vulnerable, change, happened_at
     FROM jsonb_populate_recordset(NULL::cell_delta, p_cells);
     INSERT INTO queue_delta (agency, case_id, queue, change)
     SELECT agency, case_id, queue, change FROM jsonb_populate_recordset(NULL::queue_delta, p_queues)

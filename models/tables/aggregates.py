@@ -3,7 +3,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, FetchedValue, Integer, SmallInteger, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    FetchedValue,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
 
 from models.tables.base import METADATA, Xid8
 
@@ -20,6 +32,7 @@ cell_delta = Table(
     Column("channel", Text, nullable=False),
     Column("week", Date, nullable=False),
     Column("harm", SmallInteger, nullable=True),
+    Column("vulnerable", Boolean, nullable=True),
     Column("change", SmallInteger, nullable=False),
     Column("happened_at", DateTime(timezone=True), nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),

@@ -58,6 +58,7 @@ case_file = Table(
     Column("category", Text, nullable=True),
     Column("office", Text, nullable=True),
     Column("severity", SmallInteger, nullable=True),
+    Column("vulnerable", Boolean, nullable=True),
     Column("track", Text, nullable=False),
     Column("team", Text, nullable=True),
     Column("owner", Text, nullable=True),

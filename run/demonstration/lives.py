@@ -93,6 +93,11 @@ _OTHER_FAILURES: Final = (
     ("TIM4", "PRO"), ("INF2", "DAT"), ("HND4", "TEC"), ("DES2", "POL"), ("CMP1", "PRO"), ("ACU1", "DAT"),
     ("ACC1", "TEC"),
 )  # fmt: skip
+_ASKED: Final = 0.7
+"""How often whoever triages knows whether the person is in vulnerable circumstances, and says so."""
+_VULNERABLE: Final = {"benefits": 0.38, "housing": 0.33}
+_VULNERABLE_ELSEWHERE: Final = 0.14
+"""How many of those are, by service: money for food and a home is what they come for."""
 _LEGAL_AUTHORITY: Final = "Riverbend Code 4-12"
 Step = tuple[datetime, Command]
 
@@ -324,7 +329,16 @@ class Life:
             team=route.team,
             owner=owner.name,
             approval_required=scales.why_another_person(severity=severity, harm=0, remedy_cents=0) is not None,
+            vulnerable=self._circumstances(),
         )
+
+    def _circumstances(self) -> bool | None:
+        """Return what is said at triage of the person's circumstances; None where nobody asked."""
+        # A chance of its own: drawn from the life's, it would change everything that is drawn after it.
+        chance = Random(f"circumstances/{self._planned.case_id}")  # noqa: S311 - a story, not a secret
+        is_known = chance.random() < _ASKED
+        share = _VULNERABLE.get(self._planned.theme.service, _VULNERABLE_ELSEWHERE)
+        return chance.random() < share if is_known else None
 
     def _answers(self, *, with_money: bool) -> tuple[IssueAnswer, ...]:
         themes = [self._planned.theme, self._planned.second]

@@ -50,6 +50,9 @@ column = "Text"
 [outcome]
 column = "Result"
 still_open = ["Pending"]
+[vulnerable]
+column = "Tags"
+yes = ["Older"]
 [contact]
 name = "Who"
 email = "Mail"
@@ -156,6 +159,25 @@ async def test_settled_rows_become_history(desk: Desk, worker_engine: AsyncEngin
     assert (unknown.closed_at, unknown.office) == (None, None)
     assert desk.asks("SELECT count(*) FROM receipt_pending") == [(0,)]
     assert desk.asks("SELECT count(*) FROM cell_delta WHERE measure = 'cause'") == [(0,)]
+
+
+@pytest.mark.parametrize("as_history", [True, False])
+async def test_what_a_row_says_of_the_persons_circumstances_comes_along_and_stays_open_where_it_says_nothing(
+    desk: Desk, worker_engine: AsyncEngine, *, as_history: bool
+) -> None:
+    received = "2026-03-02"
+    rows = [a_row(n, Tags=tags, In=received, Out="2026-04-01") for n, tags in ((1, "Older"), (2, ""), (3, "Veteran"))]
+    await desk.takes(desk.a_file(rows), as_history=as_history)
+
+    ids = [case_id for (case_id,) in desk.asks("SELECT case_id FROM receipt ORDER BY idempotency_key")]
+    records = records_of(worker_engine)
+    told = [await records.load(CaseAddress(agency="riverbend", case_id=case_id)) for case_id in ids]
+
+    assert [one.case.receipt.vulnerable for one in told] == [True, None, None]
+    if as_history:
+        assert [one.case.vulnerable for one in told] == [True, None, None]
+        counted = "SELECT vulnerable, sum(change)::integer FROM cell_delta GROUP BY 1 ORDER BY 1"
+        assert desk.asks(counted) == [(True, 1), (None, 2)]
 
 
 async def test_history_that_is_reopened_stands_in_the_queue_of_the_team_its_kind_is_routed_to(

@@ -35,7 +35,7 @@ READ_MODEL = {
     "case_search": "case_id, agency, sort_at, tsvector_to_array(words)",
 }
 COUNTS = {
-    "cell_delta": "case_id, measure, code, service, office, channel, week",
+    "cell_delta": "case_id, measure, code, service, office, channel, week, harm, vulnerable",
     "queue_delta": "case_id, queue",
 }
 
@@ -118,6 +118,8 @@ async def test_a_read_model_that_is_gone_is_made_again_to_the_last_word(
     "statement",
     [
         "UPDATE case_file SET team = 'nobody'",
+        "UPDATE case_file SET vulnerable = true",
+        "UPDATE cell_delta SET vulnerable = true",
         "UPDATE case_file SET last_hash = 'x', sequence = 1",
         "UPDATE case_file SET snapshot = snapshot || '{\"sequence\": 1}'",
         "DELETE FROM case_issue",

@@ -373,9 +373,26 @@ async def test_the_card_says_how_it_spreads_and_how_pressing_it_is(troubled: Asy
     factors = [ranking[name] for name in ("excess_per_quarter_at_least", "harm", "persistence", "vulnerability")]
     assert ranking["priority"] == pytest.approx(factors[0] * factors[1] * factors[2] * factors[3])
     assert ranking["place"] == 1
+    assert ranking["vulnerability"] == 1.0
+    assert ranking["vulnerable_known_of"] == [0, evidence["complaints"]]
     assert "more than expected in a quarter" in ranking["formula"]
     assert evidence["doubts"] == []
     assert 0 < evidence["false_share_at_most"] <= 0.10
+
+
+async def test_a_failure_that_hits_vulnerable_people_weighs_more_and_the_card_says_of_how_many_it_is_known(
+    worker_engine: AsyncEngine,
+) -> None:
+    asked = [replace(one, vulnerable=number % 4 == 0) for number, one in enumerate(usual())]
+    await count(worker_engine, [*asked, *(replace(one, vulnerable=True) for one in planted())])
+
+    await look(worker_engine)
+
+    (week,) = await rows(worker_engine, "SELECT evidence FROM signal_week")
+    ranking = week["evidence"]["ranking"]
+    assert 1.5 < ranking["vulnerability"] < 2
+    assert ranking["vulnerable_known_of"] == [week["evidence"]["complaints"]] * 2
+    assert "nobody was asked" not in ranking["formula"]
 
 
 async def test_a_failure_at_every_office_names_the_offices_behind_it(worker_engine: AsyncEngine) -> None:

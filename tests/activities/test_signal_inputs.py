@@ -57,6 +57,23 @@ async def test_issues_are_read_with_their_case_harm_and_letter_as_known_on_the_d
     assert before[case_of(copy)].letter == case_of(copy)
 
 
+async def test_what_is_known_of_circumstances_is_read_as_it_was_known_on_the_day(worker_engine: AsyncEngine) -> None:
+    told, unasked, *_ = planted(weeks=(-1,))
+    at_triage = datetime(2026, 3, 1, 18, tzinfo=UTC)
+    moved = [
+        replace(told, change=-told.change, happened_at=at_triage),
+        replace(told, vulnerable=True, happened_at=at_triage),
+    ]
+    await count(worker_engine, [told, unasked, *moved])
+
+    known = {issue.case_id: issue for issue in (await read(worker_engine)).issues}
+    before = {issue.case_id: issue for issue in (await read(worker_engine, SUNDAY - timedelta(days=1))).issues}
+
+    assert (known[case_of(told)].vulnerable, known[case_of(told)].count) == (True, told.change)
+    assert known[case_of(unasked)].vulnerable is None
+    assert before[case_of(told)].vulnerable is None
+
+
 async def test_when_causes_were_confirmed_is_the_same_folded_or_not(worker_engine: AsyncEngine) -> None:
     late = [replace(one, happened_at=datetime(2026, 2, 27, 18, tzinfo=UTC)) for one in planted(weeks=(-3, -1))]
     await count(worker_engine, late)

@@ -235,6 +235,42 @@ async def test_team_and_track_follow_from_the_routing_table_when_left_out(front:
     assert (told["team"], told["track"]) == (route.team, route.track)
 
 
+async def vulnerable_of(front: Front, case_id: str) -> list[bool | None]:
+    """Return what the case, its line of a list and its row in the read model say of the person's circumstances."""
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    shown = (await front.client.get(f"/api/v1/complaints/{case_id}", headers=ann)).json()
+    (line,) = (await front.client.get("/api/v1/complaints", headers=ann)).json()["cases"]
+    async with front.owner.connect() as connection:
+        stored = await connection.scalar(text("SELECT vulnerable FROM case_file"))
+    return [shown["vulnerable"], line["vulnerable"], stored]
+
+
+@pytest.mark.parametrize("told", [True, False, None])
+async def test_whoever_triages_says_whether_the_person_is_in_vulnerable_circumstances(
+    front: Front, *, told: bool | None
+) -> None:
+    taken = await front.open_case()
+    ann = await front.token(Role.CASEWORKER, name="ann")
+
+    done = await front.act(taken["id"], ann, **TRIAGE, vulnerable=told)
+
+    assert done.status_code == 200, done.text
+    assert await vulnerable_of(front, taken["id"]) == [told] * 3
+
+
+async def test_what_the_complainant_said_stands_until_somebody_says_otherwise(front: Front) -> None:
+    taken = await front.open_case(vulnerable=True)
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    seen = [await vulnerable_of(front, taken["id"])]
+
+    for told in ({}, {"vulnerable": False}, {"vulnerable": None}):
+        done = await front.act(taken["id"], ann, **TRIAGE, **told)
+        assert done.status_code == 200, done.text
+        seen.append(await vulnerable_of(front, taken["id"]))
+
+    assert seen == [[True] * 3, [True] * 3, [False] * 3, [None] * 3]
+
+
 async def test_a_duplicate_is_named_by_reference_or_id_and_must_be_there(front: Front) -> None:
     first, second = await front.open_case(), await front.open_case()
     ann = await front.token(Role.CASEWORKER, name="ann")

@@ -326,3 +326,75 @@ async def test_staff_are_told_the_language_the_complainant_chose_where_they_writ
 
     assert ("The complainant chose Español : write in it." in told) == says_so
     assert ("Reads Español" in told) == says_so
+
+
+BADGE = "Vulnerable circumstances"
+
+
+async def test_triage_asks_for_the_persons_circumstances_in_the_agencys_words(front: Front) -> None:
+    taken = await front.case_at(State.IN_TRIAGE)
+    await sign_in(front, Role.CASEWORKER, "ann")
+
+    form = form_of((await front.client.get(f"/cases/{taken['id']}")).text, "triage")
+
+    policy = (await front.services.policies.current("riverbend", front.services.clock())).policy
+    counts = policy.severity.vulnerable_circumstances_in("en")
+    assert counts
+    assert f"Is the person affected in vulnerable circumstances? {counts} Not known (not asked) Yes No" in words(form)
+
+
+@pytest.mark.parametrize(("answer", "is_shown"), [("yes", True), ("no", False), ("", False)])
+async def test_only_who_is_said_to_be_in_vulnerable_circumstances_has_the_badge(
+    front: Front, answer: str, *, is_shown: bool
+) -> None:
+    taken = await front.case_at(State.IN_TRIAGE)
+    await sign_in(front, Role.CASEWORKER, "ann")
+    triage = {"service_1": "benefits", "category_1": "lost", "severity": "1", "vulnerable": answer}
+
+    done = await send(front, f"/cases/{taken['id']}/actions/triage", key=a_key(), **triage)
+    page = (await front.client.get(f"/cases/{taken['id']}")).text
+    queue = (await front.client.get("/queue")).text
+
+    assert done.status_code == 303
+    assert (f'<span class="chip">{BADGE}</span>' in page) is is_shown
+    assert (f'<span class="chip">{BADGE.lower()}</span>' in queue) is is_shown
+    assert (f"{BADGE} {answer}" in words(page)) is bool(answer)
+    story = re.search(r"Triaged: Low severity, [^:]*, vulnerable circumstances: (yes|no)", words(page))
+    assert (story[1] if story else "") == answer
+
+
+async def test_circumstances_that_turn_out_not_to_be_known_are_unsaid_by_another_triage(front: Front) -> None:
+    taken = await front.case_at(State.IN_TRIAGE, vulnerable=True)
+    await sign_in(front, Role.CASEWORKER, "ann")
+    triage = {"service_1": "benefits", "category_1": "lost", "severity": "1"}
+    before = form_of((await front.client.get(f"/cases/{taken['id']}")).text, "triage")
+
+    same = await send(front, f"/cases/{taken['id']}/actions/triage", key=a_key(), **triage, vulnerable="yes")
+    unsaid = await send(front, f"/cases/{taken['id']}/actions/triage", key=a_key(), **triage, vulnerable="")
+    after = form_of((await front.client.get(f"/cases/{taken['id']}")).text, "triage")
+
+    assert (same.status_code, unsaid.status_code) == (303, 303)
+    assert '<option value="yes" selected>' in before
+    assert '<option value="yes" selected>' not in after
+
+
+async def test_on_the_spot_the_same_is_asked_and_what_the_complainant_said_stands_in_the_form(front: Front) -> None:
+    leo = await front.token(Role.LIAISON)
+    day = {"name": "Day", "place": "Library", "held_on": "2026-03-04", "office": "northgate"}
+    keyed = leo | {"Idempotency-Key": a_key()}
+    planned = (await front.client.post("/api/v1/problem-solving-days", json=day, headers=keyed)).json()
+    taken = await front.open_case(vulnerable=True)
+    await sign_in(front, Role.INTAKE, "ivy")
+    path = f"/desk/{planned['id']}/spot/{taken['id']}"
+    settled = {
+        "service": "benefits", "category": "lost", "severity": "1", "finding": "upheld", "remedy": "apology",
+        "text": "We found it.", "cause": "N1", "vulnerable": "no",
+    }  # fmt: skip
+
+    form = (await front.client.get(path)).text
+    done = await send(front, path, key=a_key(), **settled)
+    page = await shown(front, f"/cases/{taken['id']}")
+
+    assert '<option value="yes" selected>Yes</option>' in form
+    assert done.status_code == 303, done.text
+    assert f"{BADGE} no" in page

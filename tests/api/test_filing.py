@@ -57,6 +57,36 @@ async def test_the_same_key_sent_at_once_many_times_makes_one_receipt(front: Fro
     assert len(await rows(front, "SELECT FROM receipt")) == 1
 
 
+@pytest.mark.parametrize("told", [{"vulnerable": True}, {"vulnerable": False}, {"vulnerable": None}, {}])
+async def test_the_complainant_may_say_whether_they_are_in_vulnerable_circumstances(
+    front: Front, told: dict[str, bool | None]
+) -> None:
+    taken = await front.open_case(**told)
+    ann = await front.token(Role.CASEWORKER, name="ann")
+
+    shown = (await front.client.get(f"{PATH}/{taken['id']}", headers=ann)).json()
+
+    assert shown["vulnerable"] is told.get("vulnerable")
+
+
+async def test_the_public_form_asks_in_the_readers_language_and_nobody_has_to_answer(front: Front) -> None:
+    home = "/a/riverbend/complain"
+    policy = (await front.services.policies.current("riverbend", front.services.clock())).policy
+    form = (await front.client.get(f"{home}?lang=es")).text
+    answers = {
+        answer: await front.client.post(
+            f"{home}/send", data={"narrative": f"Se perdió {answer}.", "key": a_key(), "vulnerable": answer}
+        )
+        for answer in ("yes", "no", "", "perhaps")
+    }
+
+    assert policy.severity.vulnerable_circumstances_in("es") in form
+    assert [answer.status_code for answer in answers.values()] == [303, 303, 303, 422]
+    stored = await rows(front, "SELECT facts FROM receipt ORDER BY accepted_at, case_id")
+    told = [json.loads(bytes(row.facts)).get("vulnerable") for row in stored]
+    assert sorted(told, key=str) == [False, None, True]
+
+
 async def test_the_same_key_with_another_complaint_is_refused(front: Front) -> None:
     headers = {"Idempotency-Key": a_key()}
     await front.client.post(PATH, json=COMPLAINT, headers=headers)

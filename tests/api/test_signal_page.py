@@ -208,8 +208,8 @@ CARD = {
     "by_channel": [{"code": "web", "observed": 9, "expected": 1.5}],
     "where_exactly": {"offices": ["harbor"], "observed": 7, "expected": 1.2, "p_value": 0.004},
     "ranking": {
-        "place": 2, "excess_per_quarter_at_least": 11.5, "harm": 1.4, "persistence": 1.1, "vulnerability": 1.0,
-        "priority": 17.7, "formula": "At least 11.5 more …", "harm_known_of": [5, 9],
+        "place": 2, "excess_per_quarter_at_least": 11.5, "harm": 1.4, "persistence": 1.1, "vulnerability": 1.25,
+        "priority": 22.1, "formula": "At least 11.5 more …", "harm_known_of": [5, 9], "vulnerable_known_of": [6, 8],
     },
     "doubts": ["The policy changed on 2 March 2026, within these weeks."],
 }  # fmt: skip
@@ -250,6 +250,7 @@ async def test_a_card_says_what_stands_beside_the_count_where_it_is_and_what_it_
     assert "By channel" not in page
     assert "It came number 2 among the findings of its look." in page
     assert "Harm × 1.40, known of 5 of 9 issues" in page
+    assert "Vulnerable people × 1.25, known of 6 of 8 complaints" in page
     assert "The policy changed on March 2, 2026, within these weeks." in page
     assert "“Dropped or lost” went from 10% to 30% of the cases." in page
     assert "“Lost" not in page

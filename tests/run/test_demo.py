@@ -228,6 +228,18 @@ def test_the_read_model_is_what_the_events_make(demonstration: Demonstration) ->
         assert case == Case.model_validate(snapshot)
 
 
+def test_of_most_people_somebody_asked_whether_they_are_in_vulnerable_circumstances(
+    demonstration: Demonstration,
+) -> None:
+    ((known, vulnerable),) = demonstration.asks("""
+        SELECT avg((vulnerable IS NOT NULL)::integer), avg(vulnerable::integer)
+        FROM case_file WHERE severity IS NOT NULL
+    """)
+
+    assert 0.6 < known < 0.8
+    assert 0.1 < vulnerable < 0.4
+
+
 def test_the_planted_failure_stands_out_in_its_last_weeks(demonstration: Demonstration) -> None:
     query = f"""
         SELECT week >= date '{TODAY}' - 42, sum(change), count(DISTINCT week) FROM cell_delta

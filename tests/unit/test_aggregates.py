@@ -108,6 +108,19 @@ def test_a_reason_why_nothing_failed_adds_to_no_cause() -> None:
     assert cells_of(after(answered, nothing)) == cells_of(answered)
 
 
+def test_what_is_known_of_the_persons_circumstances_counts_with_every_issue_from_triage_on() -> None:
+    case = a_case_at(State.IN_TRIAGE)
+    triaged = after(case, a_command(Action.TRIAGE, case).model_copy(update={"vulnerable": True}))
+    answered = after(triaged, a_command(Action.ANSWER, triaged))
+    coded = after(answered, a_command(Action.TAG_ROOT_CAUSE, answered))
+
+    assert set(changes(cells_of(case), cells_of(triaged))) == {
+        (a_cell("intake", str(USUAL.category)), -1),
+        (a_cell("intake", str(USUAL.category), vulnerable=True), 1),
+    }
+    assert cells_of(coded) - cells_of(answered) == {a_cell("cause", "HND3", harm=2, vulnerable=True): 1}
+
+
 def test_triage_moves_the_count_to_where_it_belongs() -> None:
     case = a_case_at(State.IN_TRIAGE)
     triage = a_command(Action.TRIAGE, case)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from models.import_map import ImportMap, MapFaults, Place, RowRejected, read_map, row_of, slug
-from run.importing import MAPS_FOLDER
+from run.importing import MAPS_FOLDER, load_map
 
 HERE = Place("America/Chicago", date(2026, 11, 20))
 EVERYTHING = """
@@ -37,6 +37,10 @@ column = "Text"
 [outcome]
 column = "Result"
 still_open = ["Pending"]
+[vulnerable]
+column = "Tags"
+yes = ["Older", "Older, Disabled"]
+no = ["Neither"]
 [contact]
 name = "Who"
 email = "Mail"
@@ -101,6 +105,32 @@ def test_a_code_is_never_longer_than_codes_may_be() -> None:
 def test_an_outcome_that_says_open_keeps_the_row_out_of_history() -> None:
     assert row_of(the_map(), a_row(Result="Pending"), HERE).is_open
     assert not row_of(the_map(), a_row(Result="Closed with relief"), HERE).is_open
+
+
+@pytest.mark.parametrize(
+    ("told", "vulnerable"),
+    [("Older", True), ("Older, Disabled", True), ("Neither", False), ("", None), ("-", None), ("Veteran", None)],
+)
+def test_only_words_that_the_map_names_say_whether_somebody_is_in_vulnerable_circumstances(
+    told: str, *, vulnerable: bool | None
+) -> None:
+    assert row_of(the_map(), a_row(Tags=told), HERE).vulnerable is vulnerable
+
+
+@pytest.mark.parametrize(
+    ("tags", "vulnerable"),
+    [
+        ("Older American", True),
+        ("Servicemember", True),
+        ("Older American, Servicemember", True),
+        ("", None),
+        ("None", None),
+    ],
+)
+def test_a_consumer_complaint_without_a_tag_says_nothing_of_the_person(tags: str, *, vulnerable: bool | None) -> None:
+    row = {"Date received": "2024-03-04", "Tags": tags}
+
+    assert row_of(load_map("cfpb"), row, HERE).vulnerable is vulnerable
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,11 @@ def test_severity_is_a_word_in_routing_rows() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
+        (
+            'es = "Por ejemplo: edad avanzada, una discapacidad, una enfermedad, poco inglés, peligro, o dinero que no alcanza."',  # noqa: E501 - a line of the file
+            "",
+            "`vulnerable_circumstances` is missing in the language 'es'.",
+        ),
         (', es = "Usted tenía razón." }', " }", "`told` is missing in the language 'es'."),
         (', es = "Le pedimos disculpas por ello." }', " }", "`told` is missing in the language 'es'."),
         ("{amount}. The rule", "money. The rule", "Who gets money is told {amount} and {authority}."),

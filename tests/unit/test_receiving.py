@@ -10,7 +10,7 @@ import pytest
 
 from models.case_keys import unwrapped
 from models.commands import Receipt
-from models.messages import sha256
+from models.messages import canonical, sha256
 from models.receiving import Intake, Submission, intake_of, text_of
 from models.references import moment_of, reference_for, uuid7_at
 from tests.given import MONDAY
@@ -96,6 +96,22 @@ def test_another_word_anywhere_is_another_request(field: str) -> None:
     other = uuid7_at(MONDAY) if field == "event_id" else "something else"
 
     assert dataclasses.replace(first, **{field: other}).request_hash != first.request_hash  # type: ignore[arg-type]
+
+
+def test_what_the_sender_says_of_the_persons_circumstances_stands_on_the_receipt() -> None:
+    assert taken(a_submission(vulnerable=True)).receipt.vulnerable is True
+    assert taken(a_submission(vulnerable=False)).receipt.vulnerable is False
+
+
+def test_where_nothing_is_said_of_circumstances_receipt_and_request_are_as_before_anybody_was_asked() -> None:
+    silent = a_submission()
+    hashed = {
+        "narrative": silent.narrative, "channel": "web", "wanted": "", "contact": "", "service": "benefits",
+        "category": "too_slow", "office": None, "language": "en", "event": "None", "received_on": "",
+    }  # fmt: skip
+
+    assert silent.request_hash == sha256(canonical(hashed))
+    assert b"vulnerable" not in taken(silent).facts
 
 
 def test_of_an_import_the_date_is_part_of_the_request() -> None:

@@ -17,7 +17,7 @@ import pytest
 from activities.folding import ConfirmedOn
 from activities.signal_budget import Before, as_list, cell_of
 from activities.signal_cells import prepare
-from activities.signal_facts import facts_of, harm_of
+from activities.signal_facts import circumstances_of, facts_of, harm_of
 from activities.signal_inputs import Chances, Inputs, Issues, Measure
 from activities.signal_judging import Judged, judge, looks_at
 from activities.signal_store import labels_of, said_of
@@ -47,6 +47,7 @@ def issue(code: str, office: str, week: int, number: int, **other: Any) -> Issue
         "service": "benefits",
         "channel": "web",
         "harm": 1,
+        "vulnerable": None,
         "count": 1,
     }
     usual |= {"case_id": case, "code": code, "office": office, "week": week}
@@ -113,6 +114,53 @@ def test_of_two_like_signals_the_one_that_did_more_harm_comes_first() -> None:
     assert card["TIM2"]["ranking"]["place"] == 1
     assert card["TIM2"]["ranking"]["harm"] > 2 > card["HND3"]["ranking"]["harm"] == 1.0
     assert "× harm" in card["TIM2"]["ranking"]["formula"]
+
+
+def test_of_two_like_signals_the_one_that_hits_vulnerable_people_comes_first() -> None:
+    few = extra(6, range(-3, 1), "HND3", "harbor", vulnerable=False)
+    many = extra(6, range(-3, 1), "TIM2", "northgate", vulnerable=True)
+
+    judged = looked([*years(), *few, *many])
+
+    card = {told.finding.cell.failure: card["ranking"] for told, card in zip(judged.told, cards(judged), strict=True)}
+    assert card["TIM2"]["place"] == 1
+    assert card["TIM2"]["vulnerability"] > 1.5 > card["HND3"]["vulnerability"] > 1
+    assert card["TIM2"]["vulnerable_known_of"][0] == 24
+    assert card["TIM2"]["vulnerable_known_of"][1] >= 24
+
+
+def test_where_nobody_was_asked_of_a_matter_the_usual_share_of_the_agency_stands() -> None:
+    asked = [replace(one, vulnerable=number % 5 == 0) for number, one in enumerate(years())]
+
+    (card,) = cards(looked([*asked, *extra(9, range(-3, 1), office="central")]))
+
+    assert card["ranking"]["vulnerable_known_of"][0] == 0
+    assert card["ranking"]["vulnerability"] == pytest.approx(1.2, abs=0.03)
+    assert "(nobody was asked: the usual share)" in card["ranking"]["formula"]
+
+
+def test_where_nobody_was_ever_asked_vulnerable_people_weigh_nothing_and_the_formula_says_so() -> None:
+    (card,) = cards(looked([*years(), *extra(9, range(-3, 1))]))
+
+    assert card["ranking"]["vulnerability"] == 1.0
+    assert card["ranking"]["vulnerable_known_of"][0] == 0
+    assert "× vulnerable people 1 (nobody was asked) =" in card["ranking"]["formula"]
+
+
+def test_what_is_known_of_circumstances_is_part_of_what_a_look_was_made_of() -> None:
+    issues = years()
+
+    told = [replace(issues[0], vulnerable=True), *issues[1:]]
+
+    assert looked(told).inputs_hash != looked(issues).inputs_hash
+
+
+def test_circumstances_are_counted_by_complaint_and_not_by_issue() -> None:
+    one = issue("HND3", "harbor", LAST_WEEK, 1, vulnerable=True)
+    other, unknown = (issue("HND3", "harbor", LAST_WEEK, n, vulnerable=told) for n, told in ((2, False), (3, None)))
+
+    assert circumstances_of([one, replace(one, code="TIM2"), other, unknown]) == (1, [2, 3])
+    assert circumstances_of([unknown]) == (0, [0, 1])
 
 
 def test_harm_is_the_mean_weight_of_what_is_known_and_one_without() -> None:

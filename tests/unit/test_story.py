@@ -54,6 +54,37 @@ def test_a_case_is_never_changed_in_place() -> None:
     assert case == before
 
 
+def a_triage(*, vulnerable: bool | None) -> Triage:
+    triage = a_command(Action.TRIAGE, a_case_at(State.IN_TRIAGE))
+    assert isinstance(triage, Triage)
+    return triage.model_copy(update={"vulnerable": vulnerable})
+
+
+@pytest.mark.parametrize("vulnerable", [True, False, None])
+def test_a_case_knows_of_the_persons_circumstances_what_the_receipt_says(*, vulnerable: bool | None) -> None:
+    assert a_case_at(State.IN_TRIAGE, vulnerable=vulnerable).vulnerable is vulnerable
+
+
+@pytest.mark.parametrize("told", [True, False, None])
+@pytest.mark.parametrize("before", [True, False, None])
+def test_of_the_persons_circumstances_the_last_triage_counts_also_when_it_takes_them_back(
+    *, before: bool | None, told: bool | None
+) -> None:
+    triaged = after(a_case_at(State.IN_TRIAGE, vulnerable=before), a_triage(vulnerable=told))
+
+    assert triaged.vulnerable is told
+
+
+def test_a_triage_that_says_nothing_of_circumstances_is_stored_as_before_anybody_was_asked() -> None:
+    silent, known = (
+        lifecycle.decide(a_case_at(State.IN_TRIAGE), a_triage(vulnerable=told), MONDAY) for told in (None, False)
+    )
+
+    assert b"vulnerable" not in silent.canonical()
+    assert b'"vulnerable":false' in known.canonical()
+    assert Event.model_validate_json(silent.canonical()) == silent
+
+
 def test_the_clocks_of_intake_start_with_the_receipt_and_not_with_the_opening() -> None:
     case = after(a_case_at(State.NEW), a_command(Action.RECEIVE, a_case_at(State.NEW)), at=LATER)
 

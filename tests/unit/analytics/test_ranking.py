@@ -98,6 +98,14 @@ def test_where_nobody_was_asked_the_usual_share_stands() -> None:
     assert ranked(vulnerable=np.array([0]), asked=np.array([0])).vulnerability[0] == pytest.approx(1.2)
 
 
+def test_the_formula_says_so_where_nobody_was_asked() -> None:
+    nobody = {"vulnerable": np.array([0]), "asked": np.array([0])}
+
+    assert "× vulnerable people 1.2 (nobody was asked: the usual share) =" in ranked(**nobody).formula(0)
+    assert "× vulnerable people 1 (nobody was asked) =" in ranked(**nobody, usual_vulnerable_share=0.0).formula(0)
+    assert "asked" not in ranked().formula(0)
+
+
 def test_the_order_goes_from_the_most_pressing_and_keeps_ties() -> None:
     four = {name: np.repeat(value, 4) for name, value in ONE.items() if name != "usual_vulnerable_share"}
     found = rank(**(four | {"harm": np.array([1.0, 5.0, 1.0, 2.0])}), usual_vulnerable_share=0.2)
