@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from api.shapes import Email, Line, Shape, Text, Word, example
-from api.shapes_signals import SignalEvidenceView
+from api.shapes_signals import OPENS_SECOND_FIX, SignalEvidenceView
 from models.fixes.commands import MOST_CELLS, CellRef, Effect, Number, Plan
 from models.fixes.terms import (
     CauseCategory,
@@ -46,6 +46,7 @@ class FixAsked(Shape):
     cells: Annotated[
         tuple[CellRef, ...], Field(max_length=MOST_CELLS, description="Without a signal: what is counted of it.")
     ] = ()
+    opens_second_fix: Annotated[bool, Field(description=OPENS_SECOND_FIX)] = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -53,6 +54,8 @@ class FixAsked(Shape):
             raise ValueError("give a reason with a signal, and only then")
         if self.signal_id is not None and self.cells:
             raise ValueError("a signal brings its cells with it")
+        if self.opens_second_fix and self.signal_id is None:
+            raise ValueError("there is a second fix of a matter only where a signal names it")
         return self
 
 

@@ -16,12 +16,18 @@ from models.policy import Policy
 from models.signals import BesideComplaints, SignalKind, SignalState, Waiting
 
 OPEN_A_FIX, KNOWN_CAUSE, NOT_A_PROBLEM, NEED_MORE = "accept", "link", "reject", "defer"
+OPEN_A_SECOND = "second"
 DECISIONS = (
     Option(OPEN_A_FIX, "Open a fix: this is a failure of our process, and we mend it"),
     Option(KNOWN_CAUSE, "Known cause: a fix that is open deals with it"),
     Option(NOT_A_PROBLEM, "Not a problem: there is another explanation"),
     Option(NEED_MORE, "Need more: look at it again on a day"),
 )
+DECISIONS_ON_A_TWIN = (
+    *DECISIONS[1:],
+    Option(OPEN_A_SECOND, "Open a second fix: the one that is open for the same matter does not deal with this"),
+)
+"""What can be decided where an open fix deals with the signal's twin: to link to it comes first."""
 MEASURES: Mapping[str, str] = {
     "cause": "by root cause, as we coded it",
     "intake": "by kind of problem, as people told it",

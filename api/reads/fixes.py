@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -186,6 +186,17 @@ async def fixes_of_signals(connection: AsyncConnection, signals: Iterable[UUID])
     for row in await connection.execute(_OF_SIGNALS, {"signals": list(signals)}):
         found.setdefault(row.signal_id, FixOfSignal(row.fix_id, row.is_open))
     return found
+
+
+async def open_fixes_of(connection: AsyncConnection, signals: Sequence[UUID]) -> dict[UUID, FixRow]:
+    """Return the open fix that deals with each signal, of those that have one, the first first."""
+    dealt_with = await fixes_of_signals(connection, signals)
+    rows = {
+        signal: await fix_row(connection, fix.fix_id)
+        for signal in signals
+        if (fix := dealt_with.get(signal)) and fix.is_open
+    }
+    return {signal: row for signal, row in rows.items() if row is not None}
 
 
 async def approved_words(connection: AsyncConnection, *, limit: int) -> tuple[ApprovedWords, ...]:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from models.terms import Role, State
 from tests.api.conftest import Front
 from tests.api.test_case_page import words
-from tests.api.test_registers import EVIDENCE, FAILURE, a_signal
+from tests.api.test_registers import EVIDENCE, FAILURE, a_signal, decide
 from tests.api.test_staff_pages import send, sign_in
 from tests.given import a_key
 
@@ -184,6 +184,78 @@ async def test_one_open_fix_is_enough_for_a_signal_and_another_signal_can_be_lin
     assert "Choose the fix that deals with it." in words(unsaid.text)
     assert "An open fix deals with this signal already" in words(again.text)
     assert f'href="/fixes/{fix_id}"' in await page_of(front, second)
+
+
+async def twins_of_which_one_has_a_fix(front: Front) -> tuple[UUID, UUID, str]:
+    """Return a signal by root cause that led to a fix, its twin by kind of problem, and the fix."""
+    await coded(front, FAILURE)
+    cause = await whole_week(front)
+    intake = await whole_week(front, measure="intake", code="too_slow", family="intake")
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    told = {"key": a_key(), "decision": "accept", "reason": "The move.", "fix_title": "The post at Northgate"}
+    assert (await send(front, f"/signals/{cause}/decisions", **told)).status_code == 303
+    fix_id = re.findall(r'href="/fixes/([0-9a-f-]{36})"', await page_of(front, cause))[0]
+    return cause, intake, fix_id
+
+
+async def test_whose_twin_has_an_open_fix_is_offered_to_be_linked_to_it_first(front: Front) -> None:
+    _, intake, fix_id = await twins_of_which_one_has_a_fix(front)
+
+    page = await page_of(front, intake)
+    told = {"key": a_key(), "decision": "link", "reason": "The same.", "fix_id": fix_id}
+    linked = await send(front, f"/signals/{intake}/decisions", **told)
+
+    assert "The same matter has an open fix: The post at Northgate" in words(page)
+    assert re.findall(r'id="decision-(\w+)"', page) == ["link", "reject", "defer", "second"]
+    assert re.search(rf'<option value="{fix_id}" selected', page)
+    assert linked.status_code == 303
+    after = await page_of(front, intake)
+    assert "The same matter has an open fix" not in after
+    assert f'href="/fixes/{fix_id}"' in after
+
+
+async def test_a_second_fix_of_one_matter_is_opened_by_nobody_who_does_not_mean_it(front: Front) -> None:
+    cause, intake, fix_id = await twins_of_which_one_has_a_fix(front)
+    path = f"/signals/{intake}/decisions"
+    told = {"key": a_key(), "reason": "The door is another matter."}
+
+    unmeant = await send(front, path, **told, decision="accept")
+    meant = [await send(front, path, **told, decision="second") for _ in range(2)]
+    fixes = re.findall(r'href="/fixes/([0-9a-f-]{36})"', await page_of(front, intake))
+
+    assert unmeant.status_code == 409
+    assert "The fix “The post at Northgate” is open for the same matter" in words(unmeant.text)
+    assert [answer.status_code for answer in meant] == [303, 303]
+    assert fixes[0] != fix_id
+    assert f'href="/fixes/{fix_id}"' in await page_of(front, cause)
+
+
+async def test_a_program_is_told_of_the_fix_of_a_twin_and_says_so_where_it_means_a_second(front: Front) -> None:
+    cause, intake, fix_id = await twins_of_which_one_has_a_fix(front)
+    sue = await front.token(Role.SUPERVISOR)
+    asked = {"decision": "accept", "reason": "Another matter."}
+    opening = {"title": "The door", "signal_id": str(intake), "reason": "Another matter."}
+
+    twins = (await front.client.get(f"/api/v1/signals/{intake}", headers=sue)).json()["twins"]
+    refused = await decide(front, intake, sue, **asked)
+    refused_too = await front.client.post("/api/v1/fixes", json=opening, headers=sue | {"Idempotency-Key": a_key()})
+    done = await decide(front, intake, sue, **asked, opens_second_fix=True)
+
+    assert twins == [{"signal_id": str(cause), "shared_complaints": 1, "fix_id": fix_id}]
+    assert [answer.status_code for answer in (refused, refused_too)] == [409, 409]
+    assert {answer.json()["type"] for answer in (refused, refused_too)} == {"/problems/same-matter"}
+    assert done.status_code == 201
+    assert done.json()["fix_id"] not in {fix_id, None}
+
+
+async def test_once_the_fix_of_a_twin_has_ended_another_is_opened_as_any(front: Front) -> None:
+    _, intake, fix_id = await twins_of_which_one_has_a_fix(front)
+    await send(front, f"/fixes/{fix_id}/actions/abandon", key=a_key(), reason="The office has closed.", sequence="1")
+
+    page = await page_of(front, intake)
+
+    assert 'id="decision-accept"' in page
+    assert "The same matter has an open fix" not in page
 
 
 async def test_the_list_shows_how_often_signals_were_right(front: Front) -> None:
