@@ -50,6 +50,7 @@ class SignalView(Shape):
     priority: Annotated[
         float | None, Field(description="What signals are ranked by; `evidence.ranking` has its parts.")
     ]
+    is_new: Annotated[bool, Field(description="Whether none of it had come before, in a year or more.")]
     state: SignalState
     is_undecided: Annotated[bool, Field(description="Whether it waits for a decision: its state is `to_decide`.")]
     waits_because: Waiting | None

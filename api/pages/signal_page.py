@@ -25,7 +25,6 @@ from api.pages.signal_card import card_of
 from api.pages.signal_words import (
     DECISIONS,
     DECISIONS_ON_A_TWIN,
-    KINDS,
     KNOWN_CAUSE,
     MEASURES,
     NEED_MORE,
@@ -34,6 +33,7 @@ from api.pages.signal_words import (
     OPEN_A_SECOND,
     SOURCES,
     decision_words,
+    kind_of,
     rule_of,
     seen_words,
     sentences_of,
@@ -254,7 +254,7 @@ def _view(read: _Read, place: Place) -> SignalView:
     return SignalView(
         id=row.id,
         title=title_of(row, place),
-        kind=KINDS[row.seen_as],
+        kind=kind_of(row),
         measure=MEASURES[row.measure],
         raised_on=times.day(row.raised_on),
         due_on=times.day(standing.due_on) if standing.waits else "",

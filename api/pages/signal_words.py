@@ -55,6 +55,11 @@ _WAITING: Mapping[Waiting, str] = {
 }
 
 
+def kind_of(row: SignalRow) -> str:
+    """Return how a signal was last seen, in a few words."""
+    return "new" if row.is_new else KINDS[row.seen_as]
+
+
 def title_of(row: SignalRow, place: Place) -> str:
     """Return what a signal is about, in a line."""
     return " · ".join(_named(row, place))

@@ -25,6 +25,7 @@ _FIELDS = """
     w.as_of, w.observed, w.expected, w.threshold, w.p_value, w.q_value, w.window_weeks, w.sentences,
     coalesce(w.evidence ->> 'kind', s.kind) AS seen_as,
     CAST(w.evidence #>> '{ranking,priority}' AS double precision) AS priority,
+    coalesce(CAST(w.evidence ->> 'is_new' AS boolean), false) AS is_new,
     d.decision, d.reason, d.defer_until, d.decided_by, d.decided_at
 """
 _NOW = """
@@ -99,6 +100,8 @@ class SignalRow:
     """What it was last seen as; its figures are of that kind."""
     priority: float | None
     """By what signals are ranked; unknown of those last seen before there was a ranking."""
+    is_new: bool
+    """Whether nothing of it came before: it is offered or named only since, or never failed until now."""
     decision: str | None
     reason: str | None
     defer_until: date | None

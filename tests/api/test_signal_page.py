@@ -351,6 +351,17 @@ async def test_a_standing_signal_and_a_creeping_one_have_figures_of_their_own(fr
     assert "Chance alone about once in 20 years" in other
 
 
+async def test_a_kind_that_is_new_is_listed_as_new(front: Front) -> None:
+    signal_id = await a_signal(front)
+    await with_evidence(front, signal_id, is_new=True)
+
+    page, listed = words(await page_of(front, signal_id)), words((await front.client.get("/signals")).text)
+
+    assert "new, counted by root cause" in page
+    assert "more than before" not in page
+    assert "more than before" not in listed
+
+
 async def test_what_a_card_cannot_say_it_does_not_say(front: Front) -> None:
     standing, creeping = await a_signal(front, kind="standing"), await a_signal(front, kind="creep", code="HND1")
     creep = {
