@@ -129,7 +129,9 @@ async def _refuse_what_is_dealt_with(
     """Raise AlreadyDone where an open fix deals with the signal, and SameMatter where one deals with its twin."""
     dealt_with = (await fixes_of_signals(connection, [signal.id])).get(signal.id)
     if dealt_with is not None and dealt_with.is_open:
-        raise AlreadyDone("An open fix deals with this signal already; link the signal to that fix instead.")
+        raise AlreadyDone(
+            "An open fix deals with this signal already; choose “Known cause” to link the signal to that fix."
+        )
     if is_second:
         return
     at = Viewed.under(policy, policy.calendar.local_date(decided.decided_at))

@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from api.middleware import BODY_LIMIT_BYTES
+from api.pages.asking import plainly
 from api.pages.forms import Faults, Form, Sent
 from api.pages.words import Option, Words
 from api.planning import Candidate, candidates, countable, look_on, new_since
@@ -239,11 +240,12 @@ def asked_of(action: FixAction, told: Told) -> FixActionAsked:
 
 
 def _plainly(fault: FieldFault) -> str:
-    """Return a fault's sentence without the name of the interface's field, which no form shows."""
-    told = fault.sentence.partition("': ")[2] or fault.sentence
+    """Return a fault's sentence as a form shows it; of a file, with the person it is about."""
+    told = plainly(fault)
     if (of_person := _OF_PERSON.search(fault.field)) is not None:
+        told = told[:1].lower() + told[1:]
         return f"Person {int(of_person[1]) + 1} of the file, {of_person[2].partition('_')[0]}: {told}"
-    return told[:1].upper() + told[1:]
+    return told
 
 
 def _text(sent: Sent, name: str, missing: str) -> str | None:
