@@ -2,9 +2,9 @@
 """Helping those whom a failure affected: one letter each, under a Message-ID made of list and number.
 
 A person's row is locked while the letter is handed over and noted in the same transaction, so that of two workers only
-one writes; one that dies in between leaves the row without a result, and the same Message-ID goes out again. No
-address, or one that is refused, is an exception with its reason, for staff to deal with; what fails for now is tried
-again.
+one writes; one that dies in between leaves the row without a result, and the same Message-ID goes out again. Who has
+no e-mail address gets a letter by post. No address at all, or one that is refused, is an exception with its reason, for
+staff to deal with; what fails for now is tried again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ LETTERS_AT_ONCE = 8
 DONE_WITHIN_SECONDS = 25.0
 GIVE_UP_AFTER_ATTEMPTS = 130
 """With an hour between attempts some five days, as RFC 5321 §4.5.4.1 advises."""
-NO_ADDRESS = "No e-mail address is known."
+NO_ADDRESS = "No way to reach this person is known."
+BY_TELEPHONE = "Only a telephone number is known; call this person."
 _BLANK_LINES = re.compile(r"\n{3,}")
 _log = logging.getLogger(__name__)
 
@@ -176,11 +177,12 @@ class DatabaseAffected(Affected):
         return Frame(listed, said, led_by.display_name or led_by.owner, policy)
 
     def _mail(self, frame: Frame, person: Row[Any], message_id: str) -> Mail:
-        """Return the person's letter; raises Undeliverable where there is no address."""
+        """Return the person's letter, by mail or else by post; raises Undeliverable where there is no address."""
         contact = person.contact or {}
-        email = (contact.get("email") or "").strip()
-        if not email:
-            raise Undeliverable(NO_ADDRESS)
+        email, post = ((contact.get(way) or "").strip() for way in ("email", "post"))
+        if not email and not post:
+            raise Undeliverable(BY_TELEPHONE if contact.get("phone") else NO_ADDRESS)
+        name = " ".join((contact.get("name") or "").split())
         agency = frame.policy.agency
         language = agency.language_for(person.language)
         letter = frame.policy.letter(LetterKind.AFFECTED, language)
@@ -188,7 +190,7 @@ class DatabaseAffected(Affected):
         began_on = frame.listed.begun_at.astimezone(ZoneInfo(agency.time_zone)).date()
         filled = plain.filled(
             {
-                "greeting": agency.greeting_for(" ".join((contact.get("name") or "").split()) or None, language),
+                "greeting": agency.greeting_for(name or None, language),
                 "agency_name": agency.name,
                 "agency_phone": agency.contact.phone,
                 "agency_email": agency.contact.email,
@@ -204,7 +206,8 @@ class DatabaseAffected(Affected):
             sender=self._mail_from,
             sender_name=agency.name,
             reply_to=agency.contact.email,
-            recipients=(email,),
+            recipients=(email,) if email else (),
+            post="" if email else f"{name}\n{post}",
             subject=filled.subject,
             body=_BLANK_LINES.sub("\n\n", filled.body),
             language=language,

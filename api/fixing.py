@@ -229,7 +229,7 @@ def _check(asked: FixActionAsked, policy: Policy, standing: _Standing, today: da
             _check_cells(check, "plan.targets", plan.targets, policy)
             _check_cells(check, "plan.controls", plan.controls, policy)
         case ListAffectedAsked() if not standing.affected:
-            check.refuse("since", "'since': nobody complained of this since that day whom we can write to.")
+            check.refuse("since", "'since': nobody complained of this since that day.")
         case ListAffectedAsked(people=people):
             for number, person in enumerate(people or ()):
                 check.language(f"people.{number}.language", person.language)
