@@ -60,7 +60,7 @@ def test_what_is_offered_is_granted_and_what_is_not_offered_is_refused(
         assert str(refused.value) == str(lifecycle.why_not(fix, action, actor))
 
 
-@pytest.mark.parametrize(("state", "action"), itertools.product(FixState, ACTION_NAMES))
+@pytest.mark.parametrize(("state", "action"), list(itertools.product(FixState, ACTION_NAMES)))
 def test_what_is_refused_is_named_as_on_its_button(state: FixState, action: FixAction) -> None:
     for actor in (SUE, Actor(role=Role.INTAKE, name="ivy")):
         refused = lifecycle.why_not(fix_at(state), action, actor)
