@@ -62,21 +62,21 @@ def kind_of(row: SignalRow) -> str:
 
 def title_of(row: SignalRow, place: Place) -> str:
     """Return what a signal is about, in a line."""
-    return " · ".join(_named(row, place))
-
-
-def _named(row: SignalRow, place: Place) -> tuple[str, ...]:
     words = place.words
     what = words.term(row.code) or ("" if row.measure == "intake" else words.family(row.family)) or "All complaints"
     region = f"Region {row.region}" if row.region else ""
     channel = words.channel(row.channel)
-    return tuple(part for part in (what, words.service(row.service), words.office(row.office), region, channel) if part)
+    named = (what, words.service(row.service), words.office(row.office), region, channel)
+    return " · ".join(part for part in named if part)
 
 
 def sentences_of(row: SignalRow, place: Place) -> tuple[str, ...]:
     """Return what the weekly look said of a signal, below its title: without the title, days as on all pages."""
-    name = ", ".join(_named(row, place))
-    return tuple(days_as_here(sentence, place).removeprefix(f"{name}: ") for sentence in row.sentences)
+    if not row.sentences:
+        return ()
+    happened, *rest = (days_as_here(sentence, place) for sentence in row.sentences)
+    # The look names the place in words of its own, such as region and channel; the title has said it.
+    return happened.partition(": ")[2] or happened, *rest
 
 
 def days_as_here(sentence: str, place: Place) -> str:

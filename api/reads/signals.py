@@ -20,7 +20,7 @@ from models.tables.signals import signal_evidence
 
 _ORDER = "signals"
 _FIELDS = """
-    s.id, s.measure, s.kind, s.code, s.family, s.service, s.office, s.region, s.channel,
+    s.id, s.measure, s.kind, place.code, place.family, place.service, place.office, place.region, place.channel,
     s.began_week, s.raised_on, s.decide_by,
     w.as_of, w.observed, w.expected, w.threshold, w.p_value, w.q_value, w.window_weeks, w.sentences,
     coalesce(w.evidence ->> 'kind', s.kind) AS seen_as,
@@ -31,6 +31,16 @@ _FIELDS = """
 _NOW = """
     FROM signal s
     JOIN LATERAL (SELECT * FROM signal_week w WHERE w.signal_id = s.id ORDER BY w.as_of DESC LIMIT 1) w ON true
+    -- Where a matter is seen best may change from look to look. All that is said of a signal is of one cell, the one
+    -- that its latest sentences and figures are of: family, failure, service, office, region, channel.
+    CROSS JOIN LATERAL (SELECT w.evidence #> '{cells,0}' AS cell) head
+    JOIN LATERAL (
+        SELECT s.family, s.code, s.service, s.office, s.region, s.channel WHERE head.cell IS NULL
+        UNION ALL
+        SELECT nullif(cell ->> 0, ''), nullif(cell ->> 1, ''), nullif(cell ->> 2, ''), nullif(cell ->> 3, ''),
+               CASE WHEN cell ->> 3 = '' THEN nullif(cell ->> 4, '') END, nullif(cell ->> 5, '')
+        WHERE head.cell IS NOT NULL
+    ) place ON true
     LEFT JOIN LATERAL (
         SELECT * FROM signal_decision d WHERE d.signal_id = s.id ORDER BY d.decided_at DESC, d.id DESC LIMIT 1
     ) d ON true

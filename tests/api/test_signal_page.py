@@ -424,6 +424,24 @@ async def test_an_expired_signal_says_so_and_leaves_the_list_of_those_to_decide(
     assert "expired on January 2, 2026: not seen since November 7, 2025" in listed
 
 
+async def test_title_sentence_and_complaints_are_of_the_place_of_the_latest_look(front: Front) -> None:
+    signal_id = await whole_week(front, service="benefits")
+    narrow = [["HND", "HND3", "benefits", "harbor", "south", ""], ["HND", "HND3", "benefits", "", "", ""]]
+    await with_evidence(front, signal_id, cells=narrow)
+    async with front.owner.begin() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE signal_week SET sentences = ARRAY['Dropped or lost, Benefit payments, Harbor Service Center, "
+            "channel Web: 9 complaints in 4 weeks.', 'It began in the week of 23 February 2026; that is seldom.']"
+        )
+    await coded(front, FAILURE)
+
+    page = await page_of(front, signal_id)
+
+    assert "<h1>Dropped or lost · Benefit payments · Harbor Service Center</h1>" in page
+    assert '<p class="lead">9 complaints in 4 weeks.</p>' in page
+    assert page.count("data-row") == 0
+
+
 async def test_what_weighs_most_stands_first_among_those_to_decide(front: Front) -> None:
     light, heavy = await a_signal(front, raised_on=date(2026, 3, 3)), await a_signal(front, raised_on=date(2026, 2, 1))
     for signal_id, priority in ((light, 2.5), (heavy, 40.0)):
