@@ -9,14 +9,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from api.acting import key_for
 from api.fixing import act_on_fix, name_of_signal, opening_of
 from api.problems import NotFound, Unprocessable
-from api.reads.fixes import fix_by_id, fixes_of_signals, open_fixes_of
+from api.reads.fixes import FixOfSignal, FixRow, fix_by_id, fixes_of_signals
 from api.reads.people import Staff
-from api.reads.signal_cases import twins_of
+from api.reads.signal_cases import open_fix_of_twin
 from api.reads.signals import SignalRow, Viewed, signal_by_id
 from api.services import Services
 from api.shapes import FieldFault
@@ -111,11 +109,14 @@ async def _accept_and_open(
     # Of what was asked for, not of what was filled in: the name that we give a fix may be another one tomorrow.
     request_hash = sha256(decided.request_hash, (told.statement or "").encode())
     policy = (await services.policies.current(staff.agency, decided.decided_at)).policy
+    at = Viewed.under(policy, policy.calendar.local_date(decided.decided_at))
     async with services.database.of(staff.agency) as connection:
         # Two who accept the same signal at once, or a signal and its twin, must not open two fixes.
         await one_at_a_time(connection, f"signals/{staff.agency}")
         if not await is_decided(connection, decided):
-            await _refuse_what_is_dealt_with(connection, signal, policy, decided, is_second=asked.opens_second_fix)
+            dealt_with = (await fixes_of_signals(connection, [signal.id])).get(signal.id)
+            of_twin = await open_fix_of_twin(connection, signal, policy, at=at)
+            _refuse_what_is_dealt_with(dealt_with, of_twin, is_second=asked.opens_second_fix)
         fix_id = await open_fix(
             connection, opening.command, opening.texts, request_hash=request_hash, opened_at=decided.decided_at
         )
@@ -123,24 +124,17 @@ async def _accept_and_open(
     return fix_id
 
 
-async def _refuse_what_is_dealt_with(
-    connection: AsyncConnection, signal: SignalRow, policy: Policy, decided: Decided, *, is_second: bool
-) -> None:
+def _refuse_what_is_dealt_with(dealt_with: FixOfSignal | None, of_twin: FixRow | None, *, is_second: bool) -> None:
     """Raise AlreadyDone where an open fix deals with the signal, and SameMatter where one deals with its twin."""
-    dealt_with = (await fixes_of_signals(connection, [signal.id])).get(signal.id)
     if dealt_with is not None and dealt_with.is_open:
         raise AlreadyDone(
             "An open fix deals with this signal already; choose “Known cause” to link the signal to that fix."
         )
-    if is_second:
-        return
-    at = Viewed.under(policy, policy.calendar.local_date(decided.decided_at))
-    twins = [pair.other_than(signal.id).id for pair in await twins_of(connection, signal, policy, at=at)]
-    if fixes := await open_fixes_of(connection, twins):
-        title = next(iter(fixes.values())).title
+    if of_twin is not None and not is_second:
         raise SameMatter(
-            f"The fix “{title}” is open for the same matter, which is seen in the other measure too. Choose “Known "
-            "cause” and link this signal to it, or choose “Open a second fix” if that fix does not deal with this."
+            f"The fix “{of_twin.title}” is open for the same matter, which is seen in the other measure too. Choose "
+            "“Known cause” and link this signal to it, or choose “Open a second fix” if that fix does not deal with "
+            "this."
         )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from analytics.places import ELSEWHERE
-from api.reads.fixes import fixes_of_signals
+from api.reads.fixes import FixRow, fixes_of_signals, open_fixes_of
 from api.reads.paging import LONGEST_PAGE, BadCursor, Page, cursor_of, keys_of
 from api.reads.signals import SignalRow, Viewed, signals
 from models.aggregates import EVENT_CHANNEL, NOT_STATED
@@ -185,6 +185,12 @@ async def twins_of(connection: AsyncConnection, row: SignalRow, policy: Policy, 
     dealt_with = await fixes_of_signals(connection, [other.id for other in others])
     with_fix_first = sorted(others, key=lambda other: other.id not in dealt_with)
     return await twins_among(connection, (row, *with_fix_first), policy)
+
+
+async def open_fix_of_twin(connection: AsyncConnection, row: SignalRow, policy: Policy, *, at: Viewed) -> FixRow | None:
+    """Return the open fix that deals with a twin of the signal, or None."""
+    twins = [pair.other_than(row.id).id for pair in await twins_of(connection, row, policy, at=at)]
+    return next(iter((await open_fixes_of(connection, twins)).values()), None)
 
 
 def _may_meet(one: SignalRow, other: SignalRow) -> bool:
