@@ -12,23 +12,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.affected_lists import as_approved, draw, locked_list
+from activities.affected_lists import as_approved, draw, locked_list, words_command
 from activities.database import transaction
 from activities.interface import Affected, AffectedAddress, AffectedProgress
 from activities.mail import Mail, Mailer, NotDeliveredYet, Undeliverable
 from activities.policies import Policies
-from models.fixes.affected import message_id_for, remedy_in_words
+from models.fixes.affected import message_id_for, remedy_in_words, told_in
 from models.letters import LetterKind, MissingValues
 from models.policy import Policy
 from models.tables.affected import affected_list, affected_person
@@ -57,6 +58,8 @@ class Frame:
 
     listed: Row[Any]
     words: str
+    translations: Mapping[str, str]
+    """The same words by language; the words themselves are in the agency's first."""
     owner: str
     policy: Policy
 
@@ -165,7 +168,11 @@ class DatabaseAffected(Affected):
         listed = (
             await connection.execute(select(affected_list).where(affected_list.c.list_id == address.list_id))
         ).one()
-        words = select(fix_text.c.body).where(fix_text.c.fix_id == listed.fix_id, fix_text.c.id == listed.words_id)
+        command = await words_command(connection, listed)
+        spoken = {each.words.id: each.language for each in (command.translations or ())}
+        texts = {
+            row.id: row.body for row in await connection.execute(_texts(listed.fix_id, [listed.words_id, *spoken]))
+        }
         owner = (
             select(fix_file.c.owner, staff.c.display_name)
             .outerjoin(staff, (staff.c.agency == fix_file.c.agency) & (staff.c.name == fix_file.c.owner))
@@ -173,8 +180,8 @@ class DatabaseAffected(Affected):
         )
         led_by = (await connection.execute(owner)).one()
         _, policy = await self._policies.in_force(connection, address.agency, self._clock())
-        said = (await connection.execute(words)).scalar_one()
-        return Frame(listed, said, led_by.display_name or led_by.owner, policy)
+        translations = {language: texts[id_] for id_, language in spoken.items() if id_ in texts}
+        return Frame(listed, texts[listed.words_id], translations, led_by.display_name or led_by.owner, policy)
 
     def _mail(self, frame: Frame, person: Row[Any], message_id: str) -> Mail:
         """Return the person's letter, by mail or else by post; raises Undeliverable where there is no address."""
@@ -197,7 +204,7 @@ class DatabaseAffected(Affected):
                 "contact_name": frame.owner,
                 "contact_phone": agency.contact.phone,
                 "received_on": day_in_words(began_on, language),
-                "words": frame.words,
+                "words": _words(frame, language),
                 "remedy": _remedy(person, language),
             }
         )
@@ -213,6 +220,18 @@ class DatabaseAffected(Affected):
             language=language,
             written_at=frame.listed.begun_at,
         )
+
+
+def _texts(fix_id: UUID, ids: Sequence[UUID]) -> Select[Any]:
+    return select(fix_text.c.id, fix_text.c.body).where(fix_text.c.fix_id == fix_id, fix_text.c.id.in_(ids))
+
+
+def _words(frame: Frame, language: str) -> str:
+    """Return the words in a language; where nobody has put them into it, it is said in it what language they are in."""
+    first = frame.policy.agency.languages[0]
+    if language == first:
+        return frame.words
+    return frame.translations.get(language) or "\n\n".join(filter(None, (told_in(first, language), frame.words)))
 
 
 def _remedy(person: Row[Any], language: str) -> str:

@@ -188,6 +188,21 @@ class PersonAffected(Shape):
         return self
 
 
+class TranslationAsked(Shape):
+    """The same words in another of the agency's languages."""
+
+    language: Word
+    words: FixText
+
+
+Translations = Annotated[
+    tuple[TranslationAsked, ...] | None,
+    Field(
+        description="The words in other languages of the agency. Without one its readers are told that they have none."
+    ),
+]
+
+
 class ListAffectedAsked(Shape):
     """Have everybody on a list helped, each once: people named here, or everybody who complained of it since a day."""
 
@@ -197,6 +212,7 @@ class ListAffectedAsked(Shape):
     since: Annotated[date | None, Field(description="Everybody who complained of it from this day on.")] = None
     source: Annotated[FixText, Field(description="Where the list comes from.")]
     words: Annotated[FixText, Field(description="What they are told.")]
+    translations: Translations = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -214,6 +230,7 @@ class ApproveWordsAsked(Shape):
     action: Literal[FixAction.APPROVE_WORDS]
     occasion: Occasion
     words: FixText
+    translations: Translations = None
 
 
 class AssignFixAsked(Shape):

@@ -19,7 +19,7 @@ from api.pages.asking import plainly
 from api.pages.forms import Faults, Form, Sent
 from api.pages.words import Option, Words
 from api.planning import Candidate, candidates, countable, look_on, new_since
-from api.problems import faults_of
+from api.problems import Problem, faults_of
 from api.shapes import FieldFault
 from api.shapes_fixes import FIX_TEXT_LIMIT, MOST_PEOPLE, FixActionAsked
 from models.fixes.cells import Kinds
@@ -239,6 +239,15 @@ def asked_of(action: FixAction, told: Told) -> FixActionAsked:
         raise Faults({"": " ".join(_plainly(fault) for fault in faults_of(wrong.errors()))}) from wrong
 
 
+def errors_of(problem: Problem) -> dict[str, str]:
+    """Return a problem's sentences by the fields of a form; under "" those of a file, with the person each is about."""
+    if not problem.errors:
+        return {"": problem.detail}
+    of_file = [_plainly(fault) for fault in problem.errors if "." in fault.field]
+    of_fields = {fault.field: _plainly(fault) for fault in problem.errors if "." not in fault.field}
+    return of_fields | ({"": " ".join(of_file)} if of_file else {})
+
+
 def _plainly(fault: FieldFault) -> str:
     """Return a fault's sentence as a form shows it; of a file, with the person it is about."""
     told = plainly(fault)
@@ -391,6 +400,7 @@ def _list_affected(told: Told) -> dict[str, Any]:
         "since": since,
         "source": source or (f"Everybody who complained of this since {since}" if since else "An uploaded list"),
         "words": _text(sent, "words", "Write what they are told."),
+        "translations": _translations(told),
     }
 
 
@@ -431,7 +441,15 @@ def _approve_words(told: Told) -> dict[str, Any]:
             told.sent, "occasion", [Option(o.value, o.label) for o in Occasion], "Choose the occasion."
         ),
         "words": _text(told.sent, "words", "Write what they are told."),
+        "translations": _translations(told),
     }
+
+
+def _translations(told: Told) -> list[dict[str, str]] | None:
+    """Return the words in the agency's other languages, of those that somebody filled in."""
+    others = told.policy.agency.languages[1:]
+    typed = {code: _text(told.sent, f"words_{code}", "") for code in others}
+    return [{"language": code, "words": words} for code, words in typed.items() if words] or None
 
 
 def _assign(told: Told) -> dict[str, Any]:

@@ -106,6 +106,8 @@ class ApprovedWords:
     fix: Fix
     occasion: Occasion
     words: str
+    translations: dict[str, str]
+    """The same by language, where there are others."""
     at: datetime
 
 
@@ -203,10 +205,18 @@ async def approved_words(connection: AsyncConnection, *, limit: int) -> tuple[Ap
     """Return what the agency has approved to be told, the latest first."""
     rows = (await connection.execute(_APPROVED, {"limit": limit})).all()
     events = [FixEvent.model_validate_json(row.canonical) for row in rows]
-    told = [event.command.words for event in events if isinstance(event.command, ApproveWords)]
-    texts = await _texts_of(connection, told)
+    approved = [event.command for event in events if isinstance(event.command, ApproveWords)]
+    told = [command.words for command in approved]
+    translated = [each.words for command in approved for each in command.translations or ()]
+    texts = await _texts_of(connection, [*told, *translated])
     return tuple(
-        ApprovedWords(Fix.model_validate(row.snapshot), event.command.occasion, texts[event.command.words.id], event.at)
+        ApprovedWords(
+            Fix.model_validate(row.snapshot),
+            event.command.occasion,
+            texts[event.command.words.id],
+            {each.language: texts[each.words.id] for each in event.command.translations or ()},
+            event.at,
+        )
         for row, event in zip(rows, events, strict=True)
         if isinstance(event.command, ApproveWords)
     )

@@ -102,6 +102,14 @@ def told_since(fix: Fix, began_weeks: Iterable[date], opened_on: date) -> date:
     return min(known, default=monday_of(opened_on - UNTOLD_BEGINNING))
 
 
+_TOLD_IN = {("en", "es"): "Lo que sigue está en inglés.", ("es", "en"): "What follows is in Spanish."}
+
+
+def told_in(language: str, reader: str) -> str:
+    """Return, in the reader's language, what language words are in; empty where we do not know how to say it."""
+    return _TOLD_IN.get((language, reader), "")
+
+
 _GETS = {"en": "What you get: {remedy}.", "es": "Lo que usted recibe: {remedy}."}
 _REMEDIES = {
     Remedy.APOLOGY: {"en": "an apology", "es": "una disculpa"},

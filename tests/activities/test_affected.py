@@ -27,7 +27,7 @@ from activities.policies import Policies
 from activities.sweeping_fixes import FORGOTTEN_AFTER, forget_refused_lists
 from models.commands import ProcessFailure, TagRootCause
 from models.fixes.affected import AffectedPerson, message_id_for
-from models.fixes.commands import ApproveWords, CellRef, LinkSignal
+from models.fixes.commands import ApproveWords, CellRef, LinkSignal, Translation
 from models.fixes.fix import Fix
 from models.fixes.terms import Help, Occasion
 from models.messages import Amount
@@ -164,6 +164,29 @@ async def test_everybody_gets_one_letter_under_the_message_id_of_list_and_number
 
 def said(message: EmailMessage) -> str:
     return str(message.get_content()).replace("\r\n", "\n")
+
+
+async def test_words_are_told_in_the_readers_language_or_it_is_said_what_language_they_are_in(
+    record: Record, worker_engine: AsyncEngine, fix: Fix
+) -> None:
+    where = FixAddress(agency=fix.agency, fix_id=fix.id)
+    eva = a_person("Eva", "eva@home.example", language="es")
+    both, one = [await listed(record, fix, (eva,)) for _ in range(2)]
+    spanish = Translation(
+        language="es", words=await fix_words(record, where, "Sus papeles están en su lugar.", "words-es")
+    )
+    asked = await beginning(record, fix, both)
+    fix = await lived_fix(worker_engine, fix, asked.model_copy(update={"translations": (spanish,)}))
+    await lived_fix(worker_engine, fix, await beginning(record, fix, one))
+    desk = Desk()
+
+    for address in (both, one):
+        await helping(worker_engine, desk).help_some(address)
+
+    translated, untranslated = (mail.body for mail in desk.sent)
+    assert "Sus papeles están en su lugar." in translated
+    assert WORDS not in translated
+    assert f"Lo que sigue está en inglés.\n\n{WORDS}" in untranslated
 
 
 async def test_helping_again_writes_to_nobody_twice(record: Record, worker_engine: AsyncEngine, fix: Fix) -> None:
