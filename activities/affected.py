@@ -2,9 +2,9 @@
 """Helping those whom a failure affected: one letter each, under a Message-ID made of list and number.
 
 A person's row is locked while the letter is handed over and noted in the same transaction, so that of two workers only
-one writes; one that dies in between leaves the row without a result, and the same Message-ID goes out again. No
-address, or one that is refused, is an exception with its reason, for staff to deal with; what fails for now is tried
-again.
+one writes; one that dies in between leaves the row without a result, and the same Message-ID goes out again. Who has
+no e-mail address gets a letter by post. No address at all, or one that is refused, is an exception with its reason, for
+staff to deal with; what fails for now is tried again.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.affected_lists import as_approved, draw, locked_list
+from activities.affected_lists import as_approved, draw, locked_list, words_command
 from activities.database import transaction
 from activities.interface import Affected, AffectedAddress, AffectedProgress
 from activities.mail import Mail, Mailer, NotDeliveredYet, Undeliverable
 from activities.policies import Policies
-from models.fixes.affected import message_id_for, remedy_in_words
+from models.fixes.affected import message_id_for, remedy_in_words, told_in
 from models.letters import LetterKind, MissingValues
 from models.policy import Policy
 from models.tables.affected import affected_list, affected_person
@@ -41,7 +42,8 @@ LETTERS_AT_ONCE = 8
 DONE_WITHIN_SECONDS = 25.0
 GIVE_UP_AFTER_ATTEMPTS = 130
 """With an hour between attempts some five days, as RFC 5321 §4.5.4.1 advises."""
-NO_ADDRESS = "No e-mail address is known."
+NO_ADDRESS = "No way to reach this person is known."
+BY_TELEPHONE = "Only a telephone number is known; call this person."
 _BLANK_LINES = re.compile(r"\n{3,}")
 _log = logging.getLogger(__name__)
 
@@ -56,6 +58,8 @@ class Frame:
 
     listed: Row[Any]
     words: str
+    translations: Mapping[str, str]
+    """The same words by language; the words themselves are in the agency's first."""
     owner: str
     policy: Policy
 
@@ -164,7 +168,11 @@ class DatabaseAffected(Affected):
         listed = (
             await connection.execute(select(affected_list).where(affected_list.c.list_id == address.list_id))
         ).one()
-        words = select(fix_text.c.body).where(fix_text.c.fix_id == listed.fix_id, fix_text.c.id == listed.words_id)
+        command = await words_command(connection, listed)
+        spoken = {each.words.id: each.language for each in (command.translations or ())}
+        texts = {
+            row.id: row.body for row in await connection.execute(_texts(listed.fix_id, [listed.words_id, *spoken]))
+        }
         owner = (
             select(fix_file.c.owner, staff.c.display_name)
             .outerjoin(staff, (staff.c.agency == fix_file.c.agency) & (staff.c.name == fix_file.c.owner))
@@ -172,15 +180,16 @@ class DatabaseAffected(Affected):
         )
         led_by = (await connection.execute(owner)).one()
         _, policy = await self._policies.in_force(connection, address.agency, self._clock())
-        said = (await connection.execute(words)).scalar_one()
-        return Frame(listed, said, led_by.display_name or led_by.owner, policy)
+        translations = {language: texts[id_] for id_, language in spoken.items() if id_ in texts}
+        return Frame(listed, texts[listed.words_id], translations, led_by.display_name or led_by.owner, policy)
 
     def _mail(self, frame: Frame, person: Row[Any], message_id: str) -> Mail:
-        """Return the person's letter; raises Undeliverable where there is no address."""
+        """Return the person's letter, by mail or else by post; raises Undeliverable where there is no address."""
         contact = person.contact or {}
-        email = (contact.get("email") or "").strip()
-        if not email:
-            raise Undeliverable(NO_ADDRESS)
+        email, post = ((contact.get(way) or "").strip() for way in ("email", "post"))
+        if not email and not post:
+            raise Undeliverable(BY_TELEPHONE if contact.get("phone") else NO_ADDRESS)
+        name = " ".join((contact.get("name") or "").split())
         agency = frame.policy.agency
         language = agency.language_for(person.language)
         letter = frame.policy.letter(LetterKind.AFFECTED, language)
@@ -188,14 +197,14 @@ class DatabaseAffected(Affected):
         began_on = frame.listed.begun_at.astimezone(ZoneInfo(agency.time_zone)).date()
         filled = plain.filled(
             {
-                "greeting": agency.greeting_for(" ".join((contact.get("name") or "").split()) or None, language),
+                "greeting": agency.greeting_for(name or None, language),
                 "agency_name": agency.name,
                 "agency_phone": agency.contact.phone,
                 "agency_email": agency.contact.email,
                 "contact_name": frame.owner,
                 "contact_phone": agency.contact.phone,
                 "received_on": day_in_words(began_on, language),
-                "words": frame.words,
+                "words": _words(frame, language),
                 "remedy": _remedy(person, language),
             }
         )
@@ -204,12 +213,25 @@ class DatabaseAffected(Affected):
             sender=self._mail_from,
             sender_name=agency.name,
             reply_to=agency.contact.email,
-            recipients=(email,),
+            recipients=(email,) if email else (),
+            post="" if email else f"{name}\n{post}",
             subject=filled.subject,
             body=_BLANK_LINES.sub("\n\n", filled.body),
             language=language,
             written_at=frame.listed.begun_at,
         )
+
+
+def _texts(fix_id: UUID, ids: Sequence[UUID]) -> Select[Any]:
+    return select(fix_text.c.id, fix_text.c.body).where(fix_text.c.fix_id == fix_id, fix_text.c.id.in_(ids))
+
+
+def _words(frame: Frame, language: str) -> str:
+    """Return the words in a language; where nobody has put them into it, it is said in it what language they are in."""
+    first = frame.policy.agency.languages[0]
+    if language == first:
+        return frame.words
+    return frame.translations.get(language) or "\n\n".join(filter(None, (told_in(first, language), frame.words)))
 
 
 def _remedy(person: Row[Any], language: str) -> str:

@@ -23,7 +23,7 @@ from models.fixes.cells import families_of
 from models.fixes.commands import ApproveWords, ListAffected
 from models.fixes.fix import Fix, FixEvent
 from models.fixes.story import apply
-from models.fixes.terms import Help
+from models.fixes.terms import FixAction, Help
 from models.policy import Policy
 from models.tables.affected import affected_list, affected_pending
 from models.tables.cases import fault
@@ -119,6 +119,20 @@ async def as_approved(connection: AsyncConnection, listed: Row[Any]) -> Fix:
         if isinstance(event.command, ApproveWords) and event.command.words.id == listed.words_id:
             return fix
     message = f"No event of fix {listed.fix_id} approved the words of list {listed.list_id}."
+    raise ApplicationError(message, type="NoSuchList", non_retryable=True)
+
+
+async def words_command(connection: AsyncConnection, listed: Row[Any]) -> ListAffected | ApproveWords:
+    """Return what was asked when the words of a list were given: it names them in every language they are in."""
+    query = select(fix_event.c.canonical).where(
+        fix_event.c.fix_id == listed.fix_id,
+        fix_event.c.action.in_([FixAction.LIST_AFFECTED.value, FixAction.APPROVE_WORDS.value]),
+    )
+    for stored in await connection.scalars(query):
+        command = FixEvent.model_validate_json(stored).command
+        if isinstance(command, ListAffected | ApproveWords) and command.words.id == listed.words_id:
+            return command
+    message = f"No event of fix {listed.fix_id} gave the words of list {listed.list_id}."
     raise ApplicationError(message, type="NoSuchList", non_retryable=True)
 
 

@@ -72,6 +72,8 @@ class Person:
 
     addresses: tuple[str, ...]
     name: str = ""
+    post: str = ""
+    """The postal address of whoever has no e-mail address."""
 
 
 class Correspondence:
@@ -164,6 +166,7 @@ class Correspondence:
             sender_name=told.policy.agency.name,
             reply_to=told.policy.agency.contact.email,
             recipients=person.addresses,
+            post=f"{person.name}\n{person.post}" if person.post else "",
             subject=letter.subject,
             body=letter.body,
             language=words.language,
@@ -199,7 +202,7 @@ class Correspondence:
         )
         to = Recipient(row.recipient)
         person = complainant if to is Recipient.COMPLAINANT else _colleagues(to, case, people)
-        if not person.addresses:
+        if not person.addresses and not person.post:
             raise Undeliverable(NO_ADDRESS)
         return told, person
 
@@ -215,7 +218,11 @@ async def _complainant(connection: AsyncConnection, case: Case) -> Person:
     known = json.loads(texts[ref.id])
     address = known.get("email") or ""
     # A name goes into the text in one line, whatever was typed.
-    return Person(addresses=(address,) if address else (), name=" ".join((known.get("name") or "").split()))
+    return Person(
+        addresses=(address,) if address else (),
+        name=" ".join((known.get("name") or "").split()),
+        post="" if address else (known.get("post") or "").strip(),
+    )
 
 
 def _colleagues(to: Recipient, case: Case, people: dict[str, Row[Any]]) -> Person:

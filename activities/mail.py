@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mail: how a letter leaves the house, by an SMTP server or, where there is none, as a file in a folder.
+"""Mail: how a letter leaves the house: by an SMTP server, where there is none as a file in a folder, or by post.
 
 A letter's Message-ID never changes, so that one repeated after a crash can be told from a second one. Addresses stand
 in the message and nowhere else: no error and no log line of this module names one.
@@ -22,6 +22,8 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
+
+from models.wording import day_in_words
 
 PERMANENT = 500
 """Replies from here on are final, those below may come out otherwise another day (RFC 5321 §4.2.1)."""
@@ -48,10 +50,13 @@ class Mail:
     sender_name: str
     reply_to: str
     recipients: tuple[str, ...]
+    """Empty: it goes by post."""
     subject: str
     body: str
     language: str
     written_at: datetime
+    post: str = ""
+    """Name and postal address of whoever has no e-mail address."""
 
 
 class Mailer(Protocol):
@@ -139,26 +144,54 @@ class FolderMailer:
 
     async def send(self, mail: Mail) -> None:
         """Write the letter, whole or not at all."""
-        content = message_of(mail).as_bytes()
-        try:
-            await asyncio.to_thread(self._write, self.file_of(mail.message_id), content)
-        except OSError as problem:
-            raise NotDeliveredYet(f"{self._folder}: {problem.strerror}") from problem
+        await _put(self.file_of(mail.message_id), message_of(mail).as_bytes())
 
     def file_of(self, message_id: str) -> Path:
         """Return where the letter with that Message-ID is written."""
-        return self._folder / (re.sub(r"[^A-Za-z0-9.@-]", "_", message_id.strip("<>")) + ".eml")
-
-    def _write(self, file: Path, content: bytes) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = file.with_suffix(f".{os.getpid()}.part")
-        with unfinished.open("wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        unfinished.replace(file)
+        return _file_in(self._folder, message_id, ".eml")
 
 
-def mailer_for(smtp_url: str, folder: Path) -> Mailer:
-    """Return the mailer of these settings: the server that is told, else the folder."""
-    return SmtpMailer(smtp_url) if smtp_url else FolderMailer(folder)
+class Letters:
+    """Mails what has an e-mail address; the rest it writes into a folder, for people to print and to post.
+
+    Sent again, a letter takes its own place, also where somebody has taken it from the folder meanwhile.
+    """
+
+    def __init__(self, mailer: Mailer, folder: Path) -> None:
+        self._mailer = mailer
+        self._folder = folder
+
+    async def send(self, mail: Mail) -> None:
+        """Hand the letter over, by mail or by post."""
+        if mail.recipients:
+            await self._mailer.send(mail)
+            return
+        day = day_in_words(mail.written_at.date(), mail.language)
+        printed = f"{mail.sender_name}\n\n{mail.post.strip()}\n\n{day}\n\n{mail.subject}\n\n{mail.body.strip()}\n"
+        await _put(_file_in(self._folder, mail.message_id, ".txt"), printed.encode())
+
+
+def mailer_for(smtp_url: str, folder: Path, post: Path) -> Mailer:
+    """Return how letters leave with these settings: by the server that is told, else into the folder; or by post."""
+    return Letters(SmtpMailer(smtp_url) if smtp_url else FolderMailer(folder), post)
+
+
+def _file_in(folder: Path, message_id: str, suffix: str) -> Path:
+    return folder / (re.sub(r"[^A-Za-z0-9.@-]", "_", message_id.strip("<>")) + suffix)
+
+
+async def _put(file: Path, content: bytes) -> None:
+    try:
+        await asyncio.to_thread(_write, file, content)
+    except OSError as problem:
+        raise NotDeliveredYet(f"{file.parent}: {problem.strerror}") from problem
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = file.with_suffix(f".{os.getpid()}.part")
+    with unfinished.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    unfinished.replace(file)

@@ -70,6 +70,7 @@ def facts_of(judged: Judged, policy: Policy) -> list[dict[str, Any]]:
                 *_confirmation_doubts(_share_confirmed(judged, one.finding)),
             ],
             "began_week": monday_of(one.finding.began_week).isoformat(),
+            "is_new": one.kind == "surge" and one.finding.new_since is not None,
             "recurrence_years": one.finding.recurrence_years if one.kind == "surge" else None,
             "series": _series(one.finding),
             "false_share_at_most": _false_share(judged, one),

@@ -18,6 +18,7 @@ from analytics.cube import Cell, CellCounts
 from analytics.detection import DetectionSettings, LettersOf, is_more_than_copies, is_of_open_matter, tested_families
 from analytics.folding import Folded, by_strength, fold_in_order
 from analytics.multiplicity import focused, tree_benjamini_hochberg
+from analytics.newcomers import has_past
 
 SUMMED_WEEKS = 52
 RATE_RATIO = 1.5
@@ -60,7 +61,10 @@ class Crept:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """Every cell's sum: counts and expectations of the summed weeks, S at the end, since when, and its chance."""
+    """Every cell's sum: counts and expectations of the summed weeks, S at the end, since when, and its chance.
+
+    `has_past`: whether the cell had been there long enough before these weeks for its baseline to say anything.
+    """
 
     observed: IntArray
     expected: FloatArray
@@ -68,6 +72,7 @@ class _Sums:
     excess: FloatArray
     weeks: IntArray
     p_value: FloatArray
+    has_past: BoolArray
 
 
 def find_creeping(
@@ -141,13 +146,25 @@ def _sums(counts: CellCounts, as_of_week: int, settings: DetectionSettings, know
     chance = chance_though_uncertain(
         observed, expected, baseline.dispersion, baseline.relative_variance[:, 0], RATE_RATIO
     )
-    return _Sums(observed, expected, baseline, excess[:, -1], weeks_under_way(excess), chance)
+    return _Sums(
+        observed,
+        expected,
+        baseline,
+        excess[:, -1],
+        weeks_under_way(excess),
+        chance,
+        has_past(looked_at, baseline, settings.floor_count),
+    )
 
 
 def _may(counts: CellCounts, summed: _Sums, settings: DetectionSettings, letters_of: LettersOf | None) -> BoolArray:
-    """Return which cells may be called: improbable, long under way, and with enough complaints."""
-    may = np.asarray((summed.p_value <= settings.false_alarm_rate) & (summed.weeks >= FEWEST_WEEKS), dtype=np.bool_)
+    """Return which cells may be called: with a past, improbable, long under way, and with enough complaints."""
+    is_improbable = (summed.p_value <= settings.false_alarm_rate) & (summed.weeks >= FEWEST_WEEKS)
+    may = np.asarray(is_improbable & summed.has_past, dtype=np.bool_)
     for cell in np.flatnonzero(may):
+        if _rises_by_new_kinds(counts, summed, int(cell), settings):
+            may[cell] = False
+            continue
         weeks, one = int(summed.weeks[cell]), slice(cell, cell + 1)
         observed = int(summed.observed[cell, -weeks:].sum())
         told = letters_of(counts.cells[cell], weeks) if letters_of else (observed, 0)
@@ -160,6 +177,29 @@ def _may(counts: CellCounts, summed: _Sums, settings: DetectionSettings, letters
             settings,
         )
     return may
+
+
+def _rises_by_new_kinds(counts: CellCounts, summed: _Sums, cell: int, settings: DetectionSettings) -> bool:
+    """Return whether a cell of all failures creeps only by kinds that have no past; these are told by themselves."""
+    whole = counts.cells[cell]
+    if whole.failure:
+        return False
+    of_new_kinds = [
+        index
+        for index, part in enumerate(counts.cells)
+        if part.failure and not summed.has_past[index] and whole.meet(Cell(part.family, part.failure)) == part
+    ]
+    if not of_new_kinds:
+        return False
+    one = slice(cell, cell + 1)
+    chance = chance_though_uncertain(
+        summed.observed[one] - summed.observed[of_new_kinds].sum(axis=0),
+        summed.expected[one],
+        summed.baseline.dispersion[one],
+        summed.baseline.relative_variance[one, 0],
+        RATE_RATIO,
+    )
+    return bool(chance[0] > settings.false_alarm_rate)
 
 
 def _overlapped(cells: Sequence[Cell], index: int, heads: list[int]) -> int | None:

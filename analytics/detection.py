@@ -27,13 +27,16 @@ from analytics.cube import Cell, CellCounts
 from analytics.dimensions import Overlaps
 from analytics.folding import Folded, by_strength, fold, fold_in_order
 from analytics.multiplicity import focused, tree_benjamini_hochberg
+from analytics.newcomers import has_past, new_since
 from analytics.subset_scan import poisson_score
 from analytics.tails import WindowScores, smallest_p_over_windows, tail_probability, threshold_count
 
-METHOD = "harmonic-nb/4"
+METHOD = "harmonic-nb/5"
 """Changed whenever the same inputs may give another answer; part of the inputs' hash."""
 LettersOf = Callable[[Cell, int], tuple[int, int]]
 """How many different letters are behind a cell's last so many weeks, and how many complaints only copy one of them."""
+LAST = 99
+"""More than a cell can name."""
 SHARE_THAT_EXPLAINS = 0.8
 """A narrower cell that holds this share of a broader cell's excess explains it."""
 
@@ -83,7 +86,8 @@ class Finding:
     a cell in a week in which nothing is wrong, all windows considered; `q_value` is the rate of false discoveries at
     which the cell is just called unusual. `threshold_count` is the highest count in that window that is not unusual.
     `dispersion` is the variance of a weekly count over its mean, `relative_variance` that of the expectation;
-    `past_weeks` are the first week that was learnt from and the one after the last.
+    `past_weeks` are the first week that was learnt from and the one after the last. `new_since` is the week in which
+    what was not there before came first.
     """
 
     cell: Cell
@@ -100,6 +104,7 @@ class Finding:
     dispersion: float = 1.0
     relative_variance: float = 0.0
     past_weeks: tuple[int, int] = (0, 0)
+    new_since: int | None = None
 
     @property
     def excess_count(self) -> float:
@@ -254,6 +259,13 @@ def is_of_open_matter(counts: CellCounts, open_matters: Sequence[tuple[Cell, ...
     )
 
 
+def _new_kinds(counts: CellCounts, scored: Scores, settings: DetectionSettings) -> frozenset[str]:
+    """Return the failures that nobody anywhere spoke of a year before the baseline ended."""
+    known = has_past(counts.counts, scored.baseline, settings.floor_count)
+    widest = {cell.failure: index for index, cell in enumerate(counts.cells) if cell == Cell(cell.family, cell.failure)}
+    return frozenset(failure for failure, index in widest.items() if failure and not known[index])
+
+
 def _may(counts: CellCounts, scored: Scores, settings: DetectionSettings, letters_of: LettersOf | None) -> BoolArray:
     """Return which cells may be findings; only those are asked that chance does not explain."""
     may = np.asarray(scored.scores.p_value <= settings.false_alarm_rate, dtype=np.bool_)
@@ -312,6 +324,7 @@ class _Folding:
         self._settings = settings
         self._overlaps = overlaps
         self._index_of = {cell: index for index, cell in enumerate(counts.cells)}
+        self._new_kinds = _new_kinds(counts, scored, settings)
         window = scored.scores.window[:, None]
         observed = np.take_along_axis(scored.observed, window, axis=1)[:, 0].astype(np.float64)
         expected = np.take_along_axis(scored.expected, window, axis=1)[:, 0]
@@ -328,11 +341,17 @@ class _Folding:
             return fold(selected, self._counts.cells, self._index_of, evidence)
         limit = float(self._scored.scores.p_value[selected].max(initial=0.0))
         strength = {index: float(self._strength[index]) for index in selected}
+        cells = self._counts.cells
 
         def which_explains(index: int, heads: list[int]) -> int | None:
+            if cells[index].failure in self._new_kinds:
+                return next((head for head in heads if cells[head].failure == cells[index].failure), None)
             return self._which_explains(index, heads, limit, overlaps)
 
-        return fold_in_order(by_strength(selected, strength, self._counts.cells), which_explains)
+        ordered = by_strength(selected, strength, cells)
+        # A kind that is new is new wherever it is seen: the widest cell of it tells the story, and of all the rest.
+        ordered.sort(key=lambda i: len(cells[i].named) if cells[i].failure in self._new_kinds else LAST)
+        return fold_in_order(ordered, which_explains)
 
     def _which_explains(self, index: int, heads: list[int], limit: float, overlaps: Overlaps) -> int | None:
         """Return the strongest head that overlaps the cell if, but for the heads, it would not have been called.
@@ -469,6 +488,7 @@ def _finding(
     """Return the finding told by cell `head`."""
     window = int(scored.scores.window[head])
     begins = counts.first_week + scored.baseline.start
+    new = new_since(looked_at[head], scored.baseline)
     threshold = threshold_count(*scored.expected_and_spread(head, window), false_alarm_rate=settings.false_alarm_rate)
     return Finding(
         cell=counts.cells[head],
@@ -485,6 +505,7 @@ def _finding(
         dispersion=float(scored.baseline.dispersion[head]),
         relative_variance=float(scored.baseline.relative_variance[head, window]),
         past_weeks=(begins, begins + scored.baseline.baseline_weeks),
+        new_since=None if new is None else counts.first_week + new,
     )
 
 

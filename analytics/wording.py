@@ -50,8 +50,14 @@ def sentences(finding: Finding, labels: Labels, complaints: int | None = None) -
         f"{name_of(finding.cell, labels)}: {_counted(finding, complaints)} in {_weeks(finding.window_weeks)}, "
         f"where {_expected(finding.expected_count)} expected and more than {finding.threshold_count} is unusual."
     )
-    sure = f"It began in {_week_of(finding)}; chance alone would do this here {_how_often(finding.recurrence_years)}."
-    return happened, sure
+    if finding.new_since is not None:
+        # Chance says nothing of what was not there: it is offered or named since, or it never failed before.
+        return happened, (
+            f"It is new: none came before {_week_of(finding.new_since)}; what is offered, opened or named only since "
+            "then begins like this too."
+        )
+    began = _week_of(finding.began_week)
+    return happened, f"It began in {began}; chance alone would do this here {_how_often(finding.recurrence_years)}."
 
 
 def creep_sentences(
@@ -67,10 +73,13 @@ def creep_sentences(
         f"where {_expected(finding.expected_count)} expected: a slow rise that no single week shows."
     )
     if excess <= threshold:
-        return happened, f"It has been under way for {_weeks(finding.window_weeks)}, since {_week_of(finding)}."
+        return (
+            happened,
+            f"It has been under way for {_weeks(finding.window_weeks)}, since {_week_of(finding.began_week)}.",
+        )
     sure = (
-        f"It has been under way since {_week_of(finding)}; what has come beyond the expected and a margin sums to "
-        f"{excess:.0f}, and chance alone passes {threshold:.0f} about once in {years:.0f} years."
+        f"It has been under way since {_week_of(finding.began_week)}; what has come beyond the expected and a margin "
+        f"sums to {excess:.0f}, and chance alone passes {threshold:.0f} about once in {years:.0f} years."
     )
     return happened, sure
 
@@ -109,8 +118,8 @@ def _counted(finding: Finding, complaints: int | None) -> str:
     return f"{finding.observed_count} issues in {complaints} complaints"
 
 
-def _week_of(finding: Finding) -> str:
-    began_on = monday_of(finding.began_week)
+def _week_of(week: int) -> str:
+    began_on = monday_of(week)
     return f"the week of {began_on.day} {began_on:%B %Y}"
 
 

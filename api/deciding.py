@@ -12,9 +12,10 @@ from uuid import UUID
 from api.acting import key_for
 from api.fixing import act_on_fix, name_of_signal, opening_of
 from api.problems import NotFound, Unprocessable
-from api.reads.fixes import fix_by_id, fixes_of_signals
+from api.reads.fixes import FixOfSignal, FixRow, fix_by_id, fixes_of_signals
 from api.reads.people import Staff
-from api.reads.signals import SignalRow, signal_by_id
+from api.reads.signal_cases import open_fix_of_twin
+from api.reads.signals import SignalRow, Viewed, signal_by_id
 from api.services import Services
 from api.shapes import FieldFault
 from api.shapes_fixes import FixAsked, LinkSignalAsked
@@ -25,7 +26,7 @@ from api.writes.registers import Decided, decide_signal, is_decided
 from models.fixes.terms import FixAction
 from models.messages import sha256
 from models.policy import Policy
-from models.refusals import AlreadyDone
+from models.refusals import AlreadyDone, SameMatter
 
 
 async def decide_on(services: Services, staff: Staff, signal_id: UUID, asked: DecisionAsked, *, key: str) -> None:
@@ -77,7 +78,13 @@ async def open_asked(services: Services, staff: Staff, asked: FixAsked, *, key: 
     if asked.signal_id is not None:
         signal = await _signal(services, staff, asked.signal_id)
         assert asked.reason is not None
-        accepted = DecisionAsked(decision="accept", reason=asked.reason, fix_title=asked.title, fix_owner=asked.owner)
+        accepted = DecisionAsked(
+            decision="accept",
+            reason=asked.reason,
+            fix_title=asked.title,
+            fix_owner=asked.owner,
+            opens_second_fix=asked.opens_second_fix,
+        )
         return await _accept_and_open(services, staff, signal, accepted, asked, key=key)
     opening = await opening_of(services, staff, asked, None, key=key)
     async with services.database.of(staff.agency) as connection:
@@ -101,18 +108,34 @@ async def _accept_and_open(
     decided = _decided(services, staff, signal.id, asked, key)
     # Of what was asked for, not of what was filled in: the name that we give a fix may be another one tomorrow.
     request_hash = sha256(decided.request_hash, (told.statement or "").encode())
+    policy = (await services.policies.current(staff.agency, decided.decided_at)).policy
+    at = Viewed.under(policy, policy.calendar.local_date(decided.decided_at))
     async with services.database.of(staff.agency) as connection:
-        # Two who accept the same signal at once must not open two fixes.
-        await one_at_a_time(connection, f"signal/{signal.id}")
-        dealt_with = (await fixes_of_signals(connection, [signal.id])).get(signal.id)
-        was_decided = await is_decided(connection, decided)
-        if dealt_with is not None and dealt_with.is_open and not was_decided:
-            raise AlreadyDone("An open fix deals with this signal already; link the signal to that fix instead.")
+        # Two who accept the same signal at once, or a signal and its twin, must not open two fixes.
+        await one_at_a_time(connection, f"signals/{staff.agency}")
+        if not await is_decided(connection, decided):
+            dealt_with = (await fixes_of_signals(connection, [signal.id])).get(signal.id)
+            of_twin = await open_fix_of_twin(connection, signal, policy, at=at)
+            _refuse_what_is_dealt_with(dealt_with, of_twin, is_second=asked.opens_second_fix)
         fix_id = await open_fix(
             connection, opening.command, opening.texts, request_hash=request_hash, opened_at=decided.decided_at
         )
         await decide_signal(connection, decided)
     return fix_id
+
+
+def _refuse_what_is_dealt_with(dealt_with: FixOfSignal | None, of_twin: FixRow | None, *, is_second: bool) -> None:
+    """Raise AlreadyDone where an open fix deals with the signal, and SameMatter where one deals with its twin."""
+    if dealt_with is not None and dealt_with.is_open:
+        raise AlreadyDone(
+            "An open fix deals with this signal already; choose “Known cause” to link the signal to that fix."
+        )
+    if of_twin is not None and not is_second:
+        raise SameMatter(
+            f"The fix “{of_twin.title}” is open for the same matter, which is seen in the other measure too. Choose "
+            "“Known cause” and link this signal to it, or choose “Open a second fix” if that fix does not deal with "
+            "this."
+        )
 
 
 def _check_defer(until: date, policy: Policy, now: datetime) -> None:

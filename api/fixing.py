@@ -22,6 +22,7 @@ from api.reads.people import Staff, colleagues
 from api.reads.signals import SignalRow, signal_by_id
 from api.services import Services
 from api.shapes_fixes import (
+    ApproveWordsAsked,
     AssignFixAsked,
     FinishMeasureAsked,
     FixActionAsked,
@@ -32,6 +33,7 @@ from api.shapes_fixes import (
     PlanMeasureAsked,
     PutInPlaceAsked,
     RegisterAsked,
+    TranslationAsked,
 )
 from api.writes.affected import ListPut, put_list
 from api.writes.fixes import put_fix_texts
@@ -54,6 +56,7 @@ from workflows.systemic_fix import FixAnswer
 _TEXTS = ("title", "statement", "words", "reason", "document")
 """Fields that hold a text wherever they occur; each is stored under its own name. The whys are numbered besides."""
 _WHY = "why-"
+_WORDS_IN = "words-"
 SOURCE = "source"
 """Where a list of people comes from; evidence has a source too, which is no text."""
 _KNOWN_BEFORE = frozenset({"intake", "other"})
@@ -111,7 +114,7 @@ async def act_on_fix(
         policy = (await services.policies.current(agency, now)).policy
         _check(asked, policy, standing, policy.calendar.local_date(now))
     if isinstance(asked, ListAffectedAsked):
-        told = asked.model_dump(mode="json", exclude={"source", "words"})
+        told = asked.model_dump(mode="json", exclude={"source", "words", "translations"})
         put = ListPut(
             list_id=list_id_of(fix_id, command_key),
             fix_id=fix_id,
@@ -222,6 +225,8 @@ async def _standing(
 
 def _check(asked: FixActionAsked, policy: Policy, standing: _Standing, today: date) -> None:
     check = CodeCheck(policy, today)
+    if isinstance(asked, ListAffectedAsked | ApproveWordsAsked):
+        _check_translations(check, asked.translations or (), policy)
     match asked:
         case AssignFixAsked() | PlanMeasureAsked():
             _check_person(check, "owner", asked.owner, standing.people)
@@ -229,7 +234,7 @@ def _check(asked: FixActionAsked, policy: Policy, standing: _Standing, today: da
             _check_cells(check, "plan.targets", plan.targets, policy)
             _check_cells(check, "plan.controls", plan.controls, policy)
         case ListAffectedAsked() if not standing.affected:
-            check.refuse("since", "'since': nobody complained of this since that day whom we can write to.")
+            check.refuse("since", "'since': nobody complained of this since that day.")
         case ListAffectedAsked(people=people):
             for number, person in enumerate(people or ()):
                 check.language(f"people.{number}.language", person.language)
@@ -253,6 +258,17 @@ def _person(person: PersonAffected, language: str) -> AffectedPerson:
         remedy=person.remedy,
         amount=amount,
     )
+
+
+def _check_translations(check: CodeCheck, translations: Sequence[TranslationAsked], policy: Policy) -> None:
+    """Name languages that nobody reads here, the one the words are in, and one that is given twice."""
+    taken = {policy.agency.languages[0]}
+    for number, each in enumerate(translations):
+        field = f"translations.{number}.language"
+        check.language(field, each.language)
+        if each.language in taken:
+            check.refuse(field, f"'{field}': the words are there in '{each.language}' already.")
+        taken.add(each.language)
 
 
 def _check_remedy(check: CodeCheck, field: str, remedy: Remedy | None, help_: Help) -> None:
@@ -290,6 +306,7 @@ def _texts(fix_id: UUID, key: str, asked: FixActionAsked) -> list[Text]:
     bodies |= {f"{_WHY}{number}": body for number, body in enumerate(getattr(asked, "whys", ()), start=1)}
     if isinstance(asked, ListAffectedAsked):
         bodies[SOURCE] = asked.source
+    bodies |= {f"{_WORDS_IN}{each.language}": each.words for each in getattr(asked, "translations", None) or ()}
     return [text_of(fix_id, key, kind, body) for kind, body in bodies.items()]
 
 
@@ -304,6 +321,9 @@ def _command(
         told["source"] = refs[SOURCE]
     if "whys" in told:
         told["whys"] = [ref for name, ref in refs.items() if name.startswith(_WHY)]
+    if "translations" in told:
+        spoken = [each["language"] for each in told["translations"]]
+        told["translations"] = [{"language": code, "words": refs[f"{_WORDS_IN}{code}"]} for code in spoken]
     if standing.cells:
         told["cells"] = list(standing.cells)
     return FIX_COMMAND.validate_python(told)

@@ -198,6 +198,13 @@ class PointView(Shape):
     amount: Annotated[Amount | None, Field(description="Money that is given, and the rule that allows it.")]
 
 
+class EarlierAnswerView(Shape):
+    """What was answered in a round before the complaint was looked at again."""
+
+    answer: str | None
+    points: tuple[PointView, ...]
+
+
 class TrackedView(Shape):
     """A complaint as its sender sees it."""
 
@@ -214,6 +221,9 @@ class TrackedView(Shape):
     answered_at: datetime | None
     answer: str | None
     points: tuple[PointView, ...]
+    earlier_answers: Annotated[
+        tuple[EarlierAnswerView, ...], Field(description="Of the rounds before the complaint was looked at again.")
+    ]
     closed_at: datetime | None
     review_until: Annotated[
         datetime | None,

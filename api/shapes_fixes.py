@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from api.shapes import Email, Line, Shape, Text, Word, example
-from api.shapes_signals import SignalEvidenceView
+from api.shapes_signals import OPENS_SECOND_FIX, SignalEvidenceView
 from models.fixes.commands import MOST_CELLS, CellRef, Effect, Number, Plan
 from models.fixes.terms import (
     CauseCategory,
@@ -46,6 +46,7 @@ class FixAsked(Shape):
     cells: Annotated[
         tuple[CellRef, ...], Field(max_length=MOST_CELLS, description="Without a signal: what is counted of it.")
     ] = ()
+    opens_second_fix: Annotated[bool, Field(description=OPENS_SECOND_FIX)] = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -53,6 +54,8 @@ class FixAsked(Shape):
             raise ValueError("give a reason with a signal, and only then")
         if self.signal_id is not None and self.cells:
             raise ValueError("a signal brings its cells with it")
+        if self.opens_second_fix and self.signal_id is None:
+            raise ValueError("there is a second fix of a matter only where a signal names it")
         return self
 
 
@@ -185,6 +188,21 @@ class PersonAffected(Shape):
         return self
 
 
+class TranslationAsked(Shape):
+    """The same words in another of the agency's languages."""
+
+    language: Word
+    words: FixText
+
+
+Translations = Annotated[
+    tuple[TranslationAsked, ...] | None,
+    Field(
+        description="The words in other languages of the agency. Without one its readers are told that they have none."
+    ),
+]
+
+
 class ListAffectedAsked(Shape):
     """Have everybody on a list helped, each once: people named here, or everybody who complained of it since a day."""
 
@@ -194,6 +212,7 @@ class ListAffectedAsked(Shape):
     since: Annotated[date | None, Field(description="Everybody who complained of it from this day on.")] = None
     source: Annotated[FixText, Field(description="Where the list comes from.")]
     words: Annotated[FixText, Field(description="What they are told.")]
+    translations: Translations = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -211,6 +230,7 @@ class ApproveWordsAsked(Shape):
     action: Literal[FixAction.APPROVE_WORDS]
     occasion: Occasion
     words: FixText
+    translations: Translations = None
 
 
 class AssignFixAsked(Shape):

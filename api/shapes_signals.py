@@ -14,6 +14,10 @@ from models.signals import BesideComplaints, SignalKind, SignalState, Waiting
 from models.terms import State
 
 Reason = Annotated[Text, StringConstraints(max_length=4_000)]
+OPENS_SECOND_FIX = (
+    "For a new fix: open it although an open fix deals with the same matter, seen in the other measure. Without it "
+    "such a request is refused as `same-matter`; the signal's `twins` name that fix."
+)
 
 
 class SignalView(Shape):
@@ -46,6 +50,7 @@ class SignalView(Shape):
     priority: Annotated[
         float | None, Field(description="What signals are ranked by; `evidence.ranking` has its parts.")
     ]
+    is_new: Annotated[bool, Field(description="Whether none of it had come before, in a year or more.")]
     state: SignalState
     is_undecided: Annotated[bool, Field(description="Whether it waits for a decision: its state is `to_decide`.")]
     waits_because: Waiting | None
@@ -151,10 +156,19 @@ class SignalCaseView(Shape):
     owner: str | None
 
 
+class TwinView(Shape):
+    """Another signal of the same matter: it counts the same complaints by the other measure."""
+
+    signal_id: UUID
+    shared_complaints: Annotated[int, Field(description="How many complaints both count; at least so many.")]
+    fix_id: Annotated[UUID | None, Field(description="The open fix that deals with it.")]
+
+
 class SignalDetail(Shape):
     """A signal with its weeks, its decisions, what else speaks of it, and one page of the cases behind it."""
 
     signal: SignalView
+    twins: tuple[TwinView, ...]
     weeks: tuple[SignalWeekView, ...]
     decisions: tuple[DecisionView, ...]
     evidence: tuple[SignalEvidenceView, ...]
@@ -180,6 +194,7 @@ class DecisionAsked(Shape):
         Line | None, Field(description="With accept, for a new fix; left out: what the signal is about.")
     ] = None
     fix_owner: Annotated[Word | None, Field(description="With accept, for a new fix; left out: whoever asks.")] = None
+    opens_second_fix: Annotated[bool, Field(description=OPENS_SECOND_FIX)] = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -190,6 +205,8 @@ class DecisionAsked(Shape):
             raise ValueError("name a fix only with accept")
         if new_fix and self.fix_id is not None:
             raise ValueError("name the fix that is there, or what a new one is called, not both")
+        if self.opens_second_fix and (self.decision != "accept" or self.fix_id is not None):
+            raise ValueError("a second fix is opened only with accept, and without the fix that is there")
         return self
 
 

@@ -17,10 +17,10 @@ from api.deciding import attach, decide_on
 from api.identity import Given, who
 from api.problems import Forbidden, NotFound, NotSignedIn, Unprocessable, problems
 from api.reads.database import RecordAway
-from api.reads.fixes import FixOfSignal, fixes_of_signals, precision_by_family
+from api.reads.fixes import FixOfSignal, fixes_of_signals, open_fixes_of, precision_by_family
 from api.reads.paging import DEFAULT_LIMIT, LONGEST_PAGE
 from api.reads.people import Staff
-from api.reads.signal_cases import cases_behind
+from api.reads.signal_cases import cases_behind, twins_of
 from api.reads.signals import (
     SignalRow,
     Standing,
@@ -48,6 +48,7 @@ from api.shapes_signals import (
     SignalList,
     SignalView,
     SignalWeekView,
+    TwinView,
 )
 from api.writes.audit import Looked, note_read
 from models.refusals import KeyReused, Refused
@@ -115,10 +116,16 @@ async def show(
         evidence = await evidence_of(connection, [signal_id])
         dealt_with = await fixes_of_signals(connection, [signal_id])
         standings = await standings_of(connection, [signal_id], at)
+        twins = {pair.other_than(signal_id).id: pair.shared for pair in await twins_of(connection, row, policy, at=at)}
+        fixes = await open_fixes_of(connection, list(twins))
         asked = {"signal": str(signal_id)}
         await note_read(connection, staff.agency, staff.actor, Looked.SIGNAL, asked=asked)
     return SignalDetail(
         signal=signal_view(row, standings[signal_id], dealt_with),
+        twins=tuple(
+            TwinView(signal_id=twin, shared_complaints=shared, fix_id=fixes[twin].fix.id if twin in fixes else None)
+            for twin, shared in twins.items()
+        ),
         weeks=tuple(SignalWeekView.model_validate(week, from_attributes=True) for week in weeks),
         decisions=tuple(DecisionView.model_validate(made, from_attributes=True) for made in decisions),
         evidence=tuple(SignalEvidenceView.model_validate(told, from_attributes=True) for told in evidence),

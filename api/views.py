@@ -9,10 +9,12 @@ from typing import Any
 
 from api.reads.cases import CaseRow, Dossier, StoredEvent
 from api.reads.policies import next_dates
+from api.rounds import answered_before
 from api.shapes_cases import (
     CaseLine,
     CaseView,
     ClockView,
+    EarlierAnswerView,
     EventList,
     EventView,
     IssueView,
@@ -182,10 +184,10 @@ def tracked_view(dossier: Dossier, rules: Rules, policy: Policy, actor: Actor, n
         acknowledged_at=case.acknowledged_at,
         answered_at=case.answered_at,
         answer=_answer_text(dossier) if case.answered_at else None,
-        points=tuple(
-            PointView(**{name: getattr(issue, name) for name in PointView.model_fields})
-            for issue in case.issues
-            if case.answered_at
+        points=_points(case) if case.answered_at else (),
+        earlier_answers=tuple(
+            EarlierAnswerView(answer=dossier.text(before.answer), points=_points(before.case))
+            for before in answered_before(dossier)
         ),
         closed_at=case.closed_at,
         review_until=review_promised_until(case, rules),
@@ -193,6 +195,10 @@ def tracked_view(dossier: Dossier, rules: Rules, policy: Policy, actor: Actor, n
         narrative=dossier.text(case.receipt.narrative),
         steps=tuple(_steps(dossier)),
     )
+
+
+def _points(case: Case) -> tuple[PointView, ...]:
+    return tuple(PointView(**{name: getattr(issue, name) for name in PointView.model_fields}) for issue in case.issues)
 
 
 def _issue(dossier: Dossier, number: int) -> IssueView:

@@ -28,7 +28,7 @@ from api.shapes_fixes import (
 from api.shapes_signals import SignalEvidenceView
 from models.commands import Actor
 from models.fixes import lifecycle
-from models.fixes.commands import ApproveWords, Plan
+from models.fixes.commands import ApproveWords, Plan, Translation
 from models.fixes.fix import Fix, Measure, Round
 from models.fixes.terms import FixAction, FixState
 from models.fixes.watching import Rhythm, next_look, watch_ends_at
@@ -237,6 +237,7 @@ def refs_in(command: object) -> list[ContentRef]:
     for _, value in command:  # type: ignore[attr-defined]  # pydantic's way to a message's fields
         values = value if isinstance(value, tuple) else (value,)
         found += [each for each in values if isinstance(each, ContentRef)]
+        found += [each.words for each in values if isinstance(each, Translation)]
     return found
 
 

@@ -62,6 +62,10 @@ class AlreadyDone(Refused):
     """What is asked has been done."""
 
 
+class SameMatter(Refused):
+    """An open fix deals with the same matter, and nobody said that a second one is meant."""
+
+
 class Incomplete(Refused):
     """The command lacks something that this action needs."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from api.pages.forms import Form, Sent, as_chosen
 from api.pages.words import Option, Words
 from api.problems import Problem
+from api.shapes import FieldFault
 from api.shapes_actions import (
     AcknowledgeAsked,
     ActionAsked,
@@ -286,7 +287,13 @@ def errors_of(problem: Problem) -> dict[str, str]:
     """Return a problem's sentences by the fields of a form; what belongs to no field stands under ""."""
     if not problem.errors:
         return {"": problem.detail}
-    return {"" if "." in fault.field else fault.field: fault.sentence for fault in problem.errors}
+    return {"" if "." in fault.field else fault.field: plainly(fault) for fault in problem.errors}
+
+
+def plainly(fault: FieldFault) -> str:
+    """Return a fault's sentence without the name of the interface's field, which no form shows."""
+    told = fault.sentence.removeprefix(f"'{fault.field}': ")
+    return told[:1].upper() + told[1:]
 
 
 def empty_form(action: Action, case: Case, words: Words, me: str) -> Form:

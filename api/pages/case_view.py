@@ -10,10 +10,11 @@ from uuid import UUID
 
 from api.pages.forms import as_chosen
 from api.pages.languages import NAMES
-from api.pages.rounds import Round, earlier_rounds, proposed_before, round_label
+from api.pages.rounds import proposed_before, round_label
 from api.pages.words import CLOCKS, DONE, FINDINGS, Due, Pair, Times, Words, counted, state_words
 from api.reads.cases import Dossier, Letter
 from api.reads.people import Staff
+from api.rounds import Round, earlier_rounds
 from models import lifecycle
 from models.case import Case, Issue
 from models.clocks import Clock, Rules, clocks_of, customer_days, next_due

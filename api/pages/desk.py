@@ -20,7 +20,7 @@ from api.pages.filing_form import filed_of
 from api.pages.forms import Faults, Form, Sent, sent
 from api.pages.lists import line_of_receipt, lines_of
 from api.pages.place import Place, place_of
-from api.pages.site import DESK, LEADERS, WORKERS, PageRoute, to
+from api.pages.site import DESK, LEADERS, READERS, WORKERS, PageRoute, to
 from api.problems import NotFound, Unprocessable, faults_of
 from api.reads.cases import Filter, Order, case_by_id, cases
 from api.reads.days import Day, Tally, at_the_desk, day_by_id, days, tallies
@@ -154,6 +154,7 @@ async def _desk(request: Request, place: Place, day: Day, form: Form, *, status:
         form=form,
         taken=_just_taken(taken, place, day),
         may_take=place.person.role in WORKERS,
+        may_open=place.person.role in READERS,
         rows=[
             *(line_of_receipt(receipt, place.words, place.times, place.now) for receipt in stands.waiting),
             *lines_of(rows, place.words, place.times, place.now),

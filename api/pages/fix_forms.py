@@ -15,10 +15,11 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from api.middleware import BODY_LIMIT_BYTES
+from api.pages.asking import plainly
 from api.pages.forms import Faults, Form, Sent
 from api.pages.words import Option, Words
 from api.planning import Candidate, candidates, countable, look_on, new_since
-from api.problems import faults_of
+from api.problems import Problem, faults_of
 from api.shapes import FieldFault
 from api.shapes_fixes import FIX_TEXT_LIMIT, MOST_PEOPLE, FixActionAsked
 from models.fixes.cells import Kinds
@@ -238,12 +239,22 @@ def asked_of(action: FixAction, told: Told) -> FixActionAsked:
         raise Faults({"": " ".join(_plainly(fault) for fault in faults_of(wrong.errors()))}) from wrong
 
 
+def errors_of(problem: Problem) -> dict[str, str]:
+    """Return a problem's sentences by the fields of a form; under "" those of a file, with the person each is about."""
+    if not problem.errors:
+        return {"": problem.detail}
+    of_file = [_plainly(fault) for fault in problem.errors if "." in fault.field]
+    of_fields = {fault.field: _plainly(fault) for fault in problem.errors if "." not in fault.field}
+    return of_fields | ({"": " ".join(of_file)} if of_file else {})
+
+
 def _plainly(fault: FieldFault) -> str:
-    """Return a fault's sentence without the name of the interface's field, which no form shows."""
-    told = fault.sentence.partition("': ")[2] or fault.sentence
+    """Return a fault's sentence as a form shows it; of a file, with the person it is about."""
+    told = plainly(fault)
     if (of_person := _OF_PERSON.search(fault.field)) is not None:
+        told = told[:1].lower() + told[1:]
         return f"Person {int(of_person[1]) + 1} of the file, {of_person[2].partition('_')[0]}: {told}"
-    return told[:1].upper() + told[1:]
+    return told
 
 
 def _text(sent: Sent, name: str, missing: str) -> str | None:
@@ -389,6 +400,7 @@ def _list_affected(told: Told) -> dict[str, Any]:
         "since": since,
         "source": source or (f"Everybody who complained of this since {since}" if since else "An uploaded list"),
         "words": _text(sent, "words", "Write what they are told."),
+        "translations": _translations(told),
     }
 
 
@@ -429,7 +441,15 @@ def _approve_words(told: Told) -> dict[str, Any]:
             told.sent, "occasion", [Option(o.value, o.label) for o in Occasion], "Choose the occasion."
         ),
         "words": _text(told.sent, "words", "Write what they are told."),
+        "translations": _translations(told),
     }
+
+
+def _translations(told: Told) -> list[dict[str, str]] | None:
+    """Return the words in the agency's other languages, of those that somebody filled in."""
+    others = told.policy.agency.languages[1:]
+    typed = {code: _text(told.sent, f"words_{code}", "") for code in others}
+    return [{"language": code, "words": words} for code, words in typed.items() if words] or None
 
 
 def _assign(told: Told) -> dict[str, Any]:

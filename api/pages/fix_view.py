@@ -145,7 +145,9 @@ async def people_of(found: FixDossier, place: Place) -> list[People]:
         People(
             title=f"{each.people_count:,} people, to be {_HELPS[each.help]}"
             + (f" ({OCCASIONS[Occasion(each.occasion)].lower()})" if each.occasion else ""),
-            progress=f"{each.done_count:,} done, {each.exception_count:,} could not be reached"
+            progress=f"{each.done_count:,} done, "
+            + (f"{each.posted_count:,} of them by letters to be printed and posted, " if each.posted_count else "")
+            + f"{each.exception_count:,} could not be reached"
             + (f"; finished on {place.times.day(each.finished_at)}" if each.finished_at else ""),
             words=found.texts.get(each.words_id, "") if each.words_id else "",
             exceptions=[

@@ -10,26 +10,9 @@ from api.shapes_fixes import FixView
 from api.views_fixes import last_attempt
 from models.fixes.fix import Fix
 from models.fixes.terms import FixAction, FixState, Occasion, Verdict
+from models.fixes.wording import ACTION_NAMES
 
-ACTIONS: Mapping[FixAction, str] = {
-    FixAction.DESCRIBE: "Say what goes wrong",
-    FixAction.LINK_SIGNAL: "Link a signal",
-    FixAction.ADD_CAUSE: "Say why it goes wrong",
-    FixAction.ADD_EVIDENCE: "Add evidence",
-    FixAction.ADD_OPTION: "Add an option",
-    FixAction.CHOOSE_OPTION: "Choose an option",
-    FixAction.PLAN_MEASURE: "Plan a measure",
-    FixAction.DROP_MEASURE: "Drop a measure",
-    FixAction.SIGN_OFF: "Sign the plan off",
-    FixAction.REGISTER: "Register the plan, and begin",
-    FixAction.FINISH_MEASURE: "A measure is done",
-    FixAction.PUT_IN_PLACE: "The change is in place",
-    FixAction.LIST_AFFECTED: "Help people who were affected",
-    FixAction.APPROVE_WORDS: "Approve what people are told",
-    FixAction.ASSIGN: "Give it to another owner",
-    FixAction.NOTE: "Add a note",
-    FixAction.ABANDON: "Give the fix up",
-}
+ACTIONS: Mapping[FixAction, str] = ACTION_NAMES
 """Every action that has a form or a reason why not, as a heading."""
 
 BUTTONS: Mapping[FixAction, str] = {

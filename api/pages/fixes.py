@@ -13,7 +13,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.fixes import READERS, WORKERS, opened_fix
 from api.fixing import act_on_fix
 from api.identity import Given, who
-from api.pages.asking import errors_of
 from api.pages.evidence import grouped
 from api.pages.fix_forms import (
     PAGE_ACTIONS,
@@ -21,6 +20,7 @@ from api.pages.fix_forms import (
     Told,
     asked_of,
     choices_of,
+    errors_of,
 )
 from api.pages.fix_offers import offers_of, plan_proposal, proposal_for, refused_now
 from api.pages.fix_view import branches_of, chart_of, people_of, signals_of, sources_of, stages_of, steps_of

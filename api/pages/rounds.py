@@ -1,55 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was said of a case before: the rounds that a review reopened, and the answer that was proposed last."""
+"""What was said of a case before: what its rounds are called, and the answer that was proposed last."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from api.pages.words import money_typed
 from api.reads.cases import Dossier
-from models.case import Case, new_case
 from models.commands import Answer, Approve, ProposeAnswer, Reopen
-from models.messages import ContentRef
-from models.story import apply
 
 _ORDINALS = ("First", "Second", "Third", "Fourth", "Fifth")
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """A round as it stood when the case was opened again."""
-
-    case: Case
-    answered_by: tuple[str, ...]
-    """Who answered in this round: whoever proposed it first, then who approved it."""
-    answer: ContentRef | None
 
 
 def round_label(number: int) -> str:
     """Return the name of a round; number 0 is the one before any review."""
     return f"{_ORDINALS[number] if number < len(_ORDINALS) else f'No. {number + 1}:'} round"
-
-
-def earlier_rounds(dossier: Dossier) -> tuple[Round, ...]:
-    """Return the rounds before the present one, the first first: the case keeps what was found in its events only."""
-    rounds: list[Round] = []
-    if not dossier.case.review_round:
-        return ()
-    case = new_case(dossier.case.receipt)
-    answer: ContentRef | None = None
-    before: tuple[str, ...] = ()
-    for stored in dossier.events:
-        match stored.event.command:
-            case Answer() as given:
-                answer = given.text
-            case Approve():
-                answer = case.proposal.text if case.proposal else None
-            case Reopen():
-                by = tuple(name for name in case.answered_by if name not in before)
-                rounds.append(Round(case, by, answer))
-                answer, before = None, case.answered_by
-        case = apply(case, stored.event)
-    return tuple(rounds)
 
 
 def proposed_before(dossier: Dossier, sequence: int) -> ProposeAnswer | None:

@@ -24,14 +24,16 @@ from api.pages.place import Place, place_of
 from api.pages.signal_card import card_of
 from api.pages.signal_words import (
     DECISIONS,
-    KINDS,
+    DECISIONS_ON_A_TWIN,
     KNOWN_CAUSE,
     MEASURES,
     NEED_MORE,
     NOT_A_PROBLEM,
     OPEN_A_FIX,
+    OPEN_A_SECOND,
     SOURCES,
     decision_words,
+    kind_of,
     rule_of,
     seen_words,
     sentences_of,
@@ -42,7 +44,7 @@ from api.pages.site import ANALYSTS, DECIDERS, PageRoute, to
 from api.pages.words import Option, Words, counted, number
 from api.pages.words import state_words as words_of_state
 from api.problems import NotFound, Unprocessable, faults_of
-from api.reads.fixes import FixRow, fix_row, fixes, fixes_of_signals
+from api.reads.fixes import FixRow, fix_row, fixes, fixes_of_signals, open_fixes_of
 from api.reads.people import Staff
 from api.reads.signal_cases import SignalCase, Twins, cases_behind, twins_of
 from api.reads.signals import (
@@ -181,10 +183,10 @@ async def _page(
             raise NotFound("There is no such signal.")
         at = Viewed.under(place.policy, place.times.on(place.now))
         twins = await twins_of(connection, row, place.policy, at=at)
-        every = {signal_id, *(each.id for pair in twins for each in (pair.cause, pair.intake))}
+        others = [pair.other_than(signal_id).id for pair in twins]
         read = _Read(
             row,
-            await standings_of(connection, every, at),
+            await standings_of(connection, [signal_id, *others], at),
             await weeks_of(connection, signal_id),
             await decisions_of(connection, signal_id),
             await evidence_of(connection, [signal_id]),
@@ -196,6 +198,7 @@ async def _page(
         dealt_with = (await fixes_of_signals(connection, [signal_id])).get(signal_id)
         open_fixes = (await fixes(connection, only_open=True, cursor=None, limit=FIXES_OFFERED)).rows
         fix = await fix_row(connection, dealt_with.fix_id) if dealt_with else None
+        of_twin = next(iter((await open_fixes_of(connection, others)).values()), None)
         await note_read(connection, person.agency, person.actor, Looked.SIGNAL, asked={"signal": str(signal_id)})
     return place.page(
         request,
@@ -211,22 +214,31 @@ async def _page(
         sources=SOURCES,
         evidence_form=evidence_form or Form(prefix=EVIDENCE_FORM),
         may_decide=person.role in DECIDERS,
-        decisions=[option for option in DECISIONS if option.value in _possible(fix, open_fixes)],
+        decisions=_possible(fix, of_twin, open_fixes),
+        new_fix=(OPEN_A_FIX, OPEN_A_SECOND),
         fix=_fix_link(fix) if fix else None,
+        fix_of_twin=_fix_link(of_twin) if of_twin and not _is_dealt_with(fix) else None,
         open_fixes=[Option(str(each.fix.id), each.title) for each in open_fixes],
-        form=form or _decision_form(row, fix, place),
+        form=form or _decision_form(row, fix if _is_dealt_with(fix) else of_twin, place),
     )
 
 
-def _possible(fix: FixRow | None, open_fixes: Sequence[FixRow]) -> set[str]:
+def _is_dealt_with(fix: FixRow | None) -> bool:
+    return fix is not None and not fix.fix.state.is_final
+
+
+def _possible(fix: FixRow | None, of_twin: FixRow | None, open_fixes: Sequence[FixRow]) -> list[Option]:
     """Return the answers that can be given: one open fix is enough for a signal, and a link needs one to link to."""
     can = {NOT_A_PROBLEM, NEED_MORE}
-    if fix is None or fix.fix.state.is_final:
-        can.add(OPEN_A_FIX)
-    return can | {KNOWN_CAUSE} if open_fixes else can
+    if not _is_dealt_with(fix):
+        can |= {OPEN_A_FIX, OPEN_A_SECOND}
+    if open_fixes:
+        can.add(KNOWN_CAUSE)
+    return [option for option in (DECISIONS_ON_A_TWIN if of_twin else DECISIONS) if option.value in can]
 
 
 def _decision_form(row: SignalRow, fix: FixRow | None, place: Place) -> Form:
+    """Return the form with the fix to link to filled in, where one is known: the signal's own, or its twin's."""
     values = {"fix_title": title_of(row, place), "fix_owner": place.person.name}
     return Form(values | {"fix_id": str(fix.fix.id)} if fix else values)
 
@@ -242,7 +254,7 @@ def _view(read: _Read, place: Place) -> SignalView:
     return SignalView(
         id=row.id,
         title=title_of(row, place),
-        kind=KINDS[row.seen_as],
+        kind=kind_of(row),
         measure=MEASURES[row.measure],
         raised_on=times.day(row.raised_on),
         due_on=times.day(standing.due_on) if standing.waits else "",
@@ -269,7 +281,7 @@ def _decision(read: _Read, place_in_time: int, place: Place) -> DecisionView:
 
 
 def _twin(pair: Twins, read: _Read, place: Place) -> TwinView:
-    other = pair.cause if read.row.id == pair.intake.id else pair.intake
+    other = pair.other_than(read.row.id)
     states = {SignalState.TO_DECIDE: "waits for a decision", SignalState.EXPIRED: "expired"}
     return TwinView(
         href=f"/signals/{other.id}",
@@ -349,20 +361,23 @@ async def decide(
 
 
 def _decided(form: Sent) -> DecisionAsked:
-    decision = form.code("decision", {option.value for option in DECISIONS}, missing="Choose what you decide.")
+    offered = {option.value for option in (*DECISIONS, *DECISIONS_ON_A_TWIN)}
+    decision = form.code("decision", offered, missing="Choose what you decide.")
     reason = form.text("reason", missing="Give the reason; others will read it.", limit=REASON_LIMIT)
-    is_later, is_known, is_new = decision == NEED_MORE, decision == KNOWN_CAUSE, decision == OPEN_A_FIX
+    is_later, is_known, is_second = decision == NEED_MORE, decision == KNOWN_CAUSE, decision == OPEN_A_SECOND
+    is_new = is_second or decision == OPEN_A_FIX
     defer_until = form.day("defer_until", missing="Say on which day to look again." if is_later else "")
     fix_id = form.line("fix_id", missing="Choose the fix that deals with it." if is_known else "")
     title, owner = form.line("fix_title"), form.line("fix_owner")
     form.check()
     told = {
-        "decision": "accept" if is_known else decision,
+        "decision": OPEN_A_FIX if is_known or is_second else decision,
         "reason": reason,
         "defer_until": defer_until if is_later else None,
         "fix_id": fix_id if is_known else None,
         "fix_title": (title or None) if is_new else None,
         "fix_owner": (owner or None) if is_new else None,
+        "opens_second_fix": is_second,
     }
     try:
         return DecisionAsked.model_validate(told)

@@ -16,12 +16,18 @@ from models.policy import Policy
 from models.signals import BesideComplaints, SignalKind, SignalState, Waiting
 
 OPEN_A_FIX, KNOWN_CAUSE, NOT_A_PROBLEM, NEED_MORE = "accept", "link", "reject", "defer"
+OPEN_A_SECOND = "second"
 DECISIONS = (
     Option(OPEN_A_FIX, "Open a fix: this is a failure of our process, and we mend it"),
     Option(KNOWN_CAUSE, "Known cause: a fix that is open deals with it"),
     Option(NOT_A_PROBLEM, "Not a problem: there is another explanation"),
     Option(NEED_MORE, "Need more: look at it again on a day"),
 )
+DECISIONS_ON_A_TWIN = (
+    *DECISIONS[1:],
+    Option(OPEN_A_SECOND, "Open a second fix: the one that is open for the same matter does not deal with this"),
+)
+"""What can be decided where an open fix deals with the signal's twin: to link to it comes first."""
 MEASURES: Mapping[str, str] = {
     "cause": "by root cause, as we coded it",
     "intake": "by kind of problem, as people told it",
@@ -49,23 +55,28 @@ _WAITING: Mapping[Waiting, str] = {
 }
 
 
+def kind_of(row: SignalRow) -> str:
+    """Return how a signal was last seen, in a few words."""
+    return "new" if row.is_new else KINDS[row.seen_as]
+
+
 def title_of(row: SignalRow, place: Place) -> str:
     """Return what a signal is about, in a line."""
-    return " · ".join(_named(row, place))
-
-
-def _named(row: SignalRow, place: Place) -> tuple[str, ...]:
     words = place.words
     what = words.term(row.code) or ("" if row.measure == "intake" else words.family(row.family)) or "All complaints"
     region = f"Region {row.region}" if row.region else ""
     channel = words.channel(row.channel)
-    return tuple(part for part in (what, words.service(row.service), words.office(row.office), region, channel) if part)
+    named = (what, words.service(row.service), words.office(row.office), region, channel)
+    return " · ".join(part for part in named if part)
 
 
 def sentences_of(row: SignalRow, place: Place) -> tuple[str, ...]:
     """Return what the weekly look said of a signal, below its title: without the title, days as on all pages."""
-    name = ", ".join(_named(row, place))
-    return tuple(days_as_here(sentence, place).removeprefix(f"{name}: ") for sentence in row.sentences)
+    if not row.sentences:
+        return ()
+    happened, *rest = (days_as_here(sentence, place) for sentence in row.sentences)
+    # The look names the place in words of its own, such as region and channel; the title has said it.
+    return happened.partition(": ")[2] or happened, *rest
 
 
 def days_as_here(sentence: str, place: Place) -> str:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.identity import Given, who
 from api.pages.place import Place, place_of
-from api.pages.signal_words import KINDS, MEASURES, decision_words, sentences_of, title_of, waiting_words
+from api.pages.signal_words import MEASURES, decision_words, kind_of, sentences_of, title_of, waiting_words
 from api.pages.site import ANALYSTS, PageRoute
 from api.pages.words import counted
 from api.reads.fixes import FamilyPrecision, precision_by_family
@@ -149,7 +149,7 @@ def _line(row: SignalRow, shown: _Shown) -> SignalLine:
         id=row.id,
         title=title_of(row, place),
         sentence=next(iter(sentences_of(row, place)), ""),
-        kind=KINDS[row.seen_as],
+        kind=kind_of(row),
         measure=MEASURES[row.measure],
         since=place.times.day(row.began_week),
         stands=_stands(row, standing, place),

@@ -18,11 +18,13 @@ from api.pages.site import PageRoute, to
 from api.pages.visiting import COOKIE, may_visit, visit, visited
 from api.problems import Unprocessable
 from api.reads.cases import Dossier
+from api.rounds import answered_before
 from api.shapes_actions import NoteAsked, RecordInformationAsked, ReopenAsked, WithdrawAsked
 from api.shapes_cases import StepView, TrackedView
 from api.views import tracked_view
 from models.clocks import customer_days
 from models.points import Point, points_of
+from models.policy import Policy
 from models.references import normal_reference
 from models.refusals import Refused, TooLate, WrongState
 from models.terms import Action, State
@@ -75,6 +77,15 @@ class StepLine:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierAnswer:
+    """What was answered before the complaint was looked at again; its text stands among the steps too."""
+
+    label: str
+    answer: str | None
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Tracked:
     """A complaint as its sender sees it."""
 
@@ -89,6 +100,8 @@ class Tracked:
     question: str | None
     answer: str | None
     points: tuple[Point, ...]
+    earlier: tuple[EarlierAnswer, ...]
+    """The latest first."""
     gets_letters: bool
     review: str
     """When a review may be asked for; empty while that is not known, and once it is over."""
@@ -133,12 +146,26 @@ async def _tracked(front: Front, opened: Dossier) -> Tracked:
         question=told.question,
         answer=told.answer,
         points=points_of(case.issues, version.policy, front.language) if case.answered_at else (),
+        earlier=tuple(reversed(_earlier(opened, version.policy, front))),
         gets_letters=gets_letters,
         review=_when_to_review(told, case.state, front),
         review_until=front.times.day(told.review_until),
         offered=frozenset(action.value for action in told.offered),
         steps=tuple(_step(step, front) for step in reversed(told.steps)),
     )
+
+
+def _earlier(opened: Dossier, policy: Policy, front: Front) -> list[EarlierAnswer]:
+    answered = answered_before(opened)
+    labels = (
+        [front.say("Our answer before we looked at it again")]
+        if len(answered) == 1
+        else [front.say("Our answer no. %(number)s", number=number) for number in range(1, len(answered) + 1)]
+    )
+    return [
+        EarlierAnswer(label, opened.text(before.answer), points_of(before.case.issues, policy, front.language))
+        for label, before in zip(labels, answered, strict=True)
+    ]
 
 
 def _who_acts(state: State, told: TrackedView) -> str:

@@ -13,7 +13,7 @@ from api.pages.languages import NAMES
 from api.reads.people import Colleague
 from models.aggregates import NOT_STATED
 from models.policy import Policy
-from models.refusals import Refused
+from models.refusals import KeyReused, Refused
 from models.taxonomy import Kind, Taxonomy, Term
 from models.terms import ANSWERED_AS, Action, ClockName, Finding, Role, State, Track
 from models.wording import ACTION_NAMES, day_in_words, money
@@ -287,6 +287,11 @@ class Words:
 
     def sentence(self, reason: Refused) -> str:
         """Return a refusal's sentence; where it begins with an account, as rules know people, pages say the name."""
+        if isinstance(reason, KeyReused):
+            return (
+                "This form has been sent before with something else in it, and was not sent again. Load the page anew "
+                "to see what came of it."
+            )
         account, _, rest = str(reason).partition(" ")
         return f"{self._people[account]} {rest}" if account in self._people else str(reason)
 

@@ -10,10 +10,9 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.identity import Given, open_to_all
 from api.pages.fix_words import outcome_of
-from api.pages.front import front_of
+from api.pages.front import Front, front_of
 from api.pages.languages import ENGLISH
 from api.pages.site import PageRoute
-from api.pages.words import Times
 from api.reads.fixes import ApprovedWords, approved_words
 from models.fixes.terms import Occasion
 
@@ -27,6 +26,8 @@ class Said:
     """What was told at one occasion."""
 
     words: str
+    language: str
+    """Of the words; another than the reader's where nobody has put them into that."""
     on: str
     is_verdict: bool
 
@@ -51,12 +52,14 @@ async def you_said(
     for each in approved:
         by_fix.setdefault(each.fix.id, []).append(each)
     matters = [
-        Matter(outcome_of(told[0].fix, front.tongue), [_said(each, front.times) for each in told])
-        for told in by_fix.values()
+        Matter(outcome_of(told[0].fix, front.tongue), [_said(each, front) for each in told]) for told in by_fix.values()
     ]
-    # They were approved in the language of staff; whoever hears the page read is told that it changes.
-    return front.page(request, "you-said", "public/you_said.html", matters=matters, words_in=ENGLISH.code)
+    return front.page(request, "you-said", "public/you_said.html", matters=matters)
 
 
-def _said(each: ApprovedWords, times: Times) -> Said:
-    return Said(each.words, times.day(each.at), is_verdict=each.occasion is Occasion.JUDGED)
+def _said(each: ApprovedWords, front: Front) -> Said:
+    """Return words in the reader's language, or as they were approved, in that of staff."""
+    is_verdict, on = each.occasion is Occasion.JUDGED, front.times.day(each.at)
+    if (translated := each.translations.get(front.language)) is not None:
+        return Said(translated, front.language, on, is_verdict=is_verdict)
+    return Said(each.words, ENGLISH.code, on, is_verdict=is_verdict)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.fixes.affected import AffectedPerson, asked_cells
@@ -19,6 +19,17 @@ from models.policy import Policy
 from models.tables.affected import affected_list, affected_person
 
 EXCEPTIONS_SHOWN = 200
+_CONTACT = ("name", "email", "post", "phone")
+_POSTED = (
+    select(func.count())
+    .where(
+        affected_person.c.list_id == affected_list.c.list_id,
+        affected_person.c.result == "done",
+        func.coalesce(affected_person.c.contact.op("->>")("email"), "") == "",
+    )
+    .correlate(affected_list)
+    .scalar_subquery()
+)
 _COMPLAINANTS = text("SELECT * FROM complainants_in(CAST(:cells AS jsonb), :since, :until)")
 
 
@@ -37,6 +48,8 @@ class AffectedListRow:
     finished_at: datetime | None
     done_count: int
     exception_count: int
+    posted_count: int
+    """For how many of those done a letter was made that goes by post."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +66,14 @@ class AffectedException:
 async def complainants(
     connection: AsyncConnection, cells: Iterable[CellRef], policy: Policy, *, since: date, until: date
 ) -> list[AffectedPerson]:
-    """Return everybody who complained of what the cells count in these days and can be written to, each once."""
+    """Return everybody who complained of what the cells count in these days, each once, also who cannot be reached."""
     told = json.dumps(asked_cells(cells, families_of(policy)))
     rows = await connection.execute(_COMPLAINANTS, {"cells": told, "since": since, "until": until})
     language = policy.agency.languages[0]
     return [
         AffectedPerson(
             case_id=row.o_case_id,
-            name=row.o_contact.get("name") or "",
-            email=row.o_contact["email"],
+            **{way: known for way in _CONTACT if (known := (row.o_contact or {}).get(way))},
             language=row.o_language or language,
         )
         for row in rows
@@ -70,10 +82,10 @@ async def complainants(
 
 async def lists_of(connection: AsyncConnection, fix_id: UUID) -> tuple[AffectedListRow, ...]:
     """Return the lists of a fix, the first first."""
-    columns = [affected_list.c[field.name] for field in fields(AffectedListRow)]
-    query = select(*columns).where(affected_list.c.fix_id == fix_id)
+    columns = [affected_list.c[field.name] for field in fields(AffectedListRow) if field.name != "posted_count"]
+    query = select(*columns, _POSTED.label("posted_count")).where(affected_list.c.fix_id == fix_id)
     rows = await connection.execute(query.order_by(affected_list.c.added_at, affected_list.c.list_id))
-    return tuple(AffectedListRow(*row) for row in rows)
+    return tuple(AffectedListRow(**dict(row)) for row in rows.mappings())
 
 
 async def exceptions_of(connection: AsyncConnection, lists: Iterable[UUID]) -> tuple[AffectedException, ...]:
@@ -90,7 +102,7 @@ async def exceptions_of(connection: AsyncConnection, lists: Iterable[UUID]) -> t
             row.list_id,
             row.number,
             str((row.contact or {}).get("name") or ""),
-            str((row.contact or {}).get("email") or ""),
+            next((str(told) for way in _CONTACT[1:] if (told := (row.contact or {}).get(way))), ""),
             row.reason,
         )
         for row in await connection.execute(query)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -106,6 +106,8 @@ class ApprovedWords:
     fix: Fix
     occasion: Occasion
     words: str
+    translations: dict[str, str]
+    """The same by language, where there are others."""
     at: datetime
 
 
@@ -188,14 +190,33 @@ async def fixes_of_signals(connection: AsyncConnection, signals: Iterable[UUID])
     return found
 
 
+async def open_fixes_of(connection: AsyncConnection, signals: Sequence[UUID]) -> dict[UUID, FixRow]:
+    """Return the open fix that deals with each signal, of those that have one, the first first."""
+    dealt_with = await fixes_of_signals(connection, signals)
+    rows = {
+        signal: await fix_row(connection, fix.fix_id)
+        for signal in signals
+        if (fix := dealt_with.get(signal)) and fix.is_open
+    }
+    return {signal: row for signal, row in rows.items() if row is not None}
+
+
 async def approved_words(connection: AsyncConnection, *, limit: int) -> tuple[ApprovedWords, ...]:
     """Return what the agency has approved to be told, the latest first."""
     rows = (await connection.execute(_APPROVED, {"limit": limit})).all()
     events = [FixEvent.model_validate_json(row.canonical) for row in rows]
-    told = [event.command.words for event in events if isinstance(event.command, ApproveWords)]
-    texts = await _texts_of(connection, told)
+    approved = [event.command for event in events if isinstance(event.command, ApproveWords)]
+    told = [command.words for command in approved]
+    translated = [each.words for command in approved for each in command.translations or ()]
+    texts = await _texts_of(connection, [*told, *translated])
     return tuple(
-        ApprovedWords(Fix.model_validate(row.snapshot), event.command.occasion, texts[event.command.words.id], event.at)
+        ApprovedWords(
+            Fix.model_validate(row.snapshot),
+            event.command.occasion,
+            texts[event.command.words.id],
+            {each.language: texts[each.words.id] for each in event.command.translations or ()},
+            event.at,
+        )
         for row, event in zip(rows, events, strict=True)
         if isinstance(event.command, ApproveWords)
     )

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from analytics.places import ELSEWHERE
+from api.reads.fixes import FixRow, fixes_of_signals, open_fixes_of
 from api.reads.paging import LONGEST_PAGE, BadCursor, Page, cursor_of, keys_of
 from api.reads.signals import SignalRow, Viewed, signals
 from models.aggregates import EVENT_CHANNEL, NOT_STATED
@@ -76,6 +77,10 @@ class Twins:
     """How many complaints both count."""
     is_all: bool
     """Whether every issue of both was looked at; else they share at least so many."""
+
+    def other_than(self, signal_id: UUID) -> SignalRow:
+        """Return the one that a signal is not."""
+        return self.cause if signal_id == self.intake.id else self.intake
 
     def other(self, signal_id: UUID) -> SignalRow | None:
         """Return the twin of a signal, or None where it is neither."""
@@ -170,11 +175,22 @@ async def twins_among(connection: AsyncConnection, rows: Sequence[SignalRow], po
 
 
 async def twins_of(connection: AsyncConnection, row: SignalRow, policy: Policy, *, at: Viewed) -> tuple[Twins, ...]:
-    """Return the twins of one signal, among the latest of the other measure that have not expired."""
+    """Return the twins of one signal, among the latest of the other measure that have not expired.
+
+    Those that a fix has dealt with come first: whether one is open for the same matter must not be overlooked.
+    """
     not_over = set(SignalState) - {SignalState.EXPIRED}
     page = await signals(connection, at, states=not_over, cursor=None, limit=LONGEST_PAGE)
     others = [other for other in page.rows if other.measure != row.measure]
-    return await twins_among(connection, (row, *others), policy)
+    dealt_with = await fixes_of_signals(connection, [other.id for other in others])
+    with_fix_first = sorted(others, key=lambda other: other.id not in dealt_with)
+    return await twins_among(connection, (row, *with_fix_first), policy)
+
+
+async def open_fix_of_twin(connection: AsyncConnection, row: SignalRow, policy: Policy, *, at: Viewed) -> FixRow | None:
+    """Return the open fix that deals with a twin of the signal, or None."""
+    twins = [pair.other_than(row.id).id for pair in await twins_of(connection, row, policy, at=at)]
+    return next(iter((await open_fixes_of(connection, twins)).values()), None)
 
 
 def _may_meet(one: SignalRow, other: SignalRow) -> bool:

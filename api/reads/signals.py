@@ -20,16 +20,27 @@ from models.tables.signals import signal_evidence
 
 _ORDER = "signals"
 _FIELDS = """
-    s.id, s.measure, s.kind, s.code, s.family, s.service, s.office, s.region, s.channel,
+    s.id, s.measure, s.kind, place.code, place.family, place.service, place.office, place.region, place.channel,
     s.began_week, s.raised_on, s.decide_by,
     w.as_of, w.observed, w.expected, w.threshold, w.p_value, w.q_value, w.window_weeks, w.sentences,
     coalesce(w.evidence ->> 'kind', s.kind) AS seen_as,
     CAST(w.evidence #>> '{ranking,priority}' AS double precision) AS priority,
+    coalesce(CAST(w.evidence ->> 'is_new' AS boolean), false) AS is_new,
     d.decision, d.reason, d.defer_until, d.decided_by, d.decided_at
 """
 _NOW = """
     FROM signal s
     JOIN LATERAL (SELECT * FROM signal_week w WHERE w.signal_id = s.id ORDER BY w.as_of DESC LIMIT 1) w ON true
+    -- Where a matter is seen best may change from look to look. All that is said of a signal is of one cell, the one
+    -- that its latest sentences and figures are of: family, failure, service, office, region, channel.
+    CROSS JOIN LATERAL (SELECT w.evidence #> '{cells,0}' AS cell) head
+    JOIN LATERAL (
+        SELECT s.family, s.code, s.service, s.office, s.region, s.channel WHERE head.cell IS NULL
+        UNION ALL
+        SELECT nullif(cell ->> 0, ''), nullif(cell ->> 1, ''), nullif(cell ->> 2, ''), nullif(cell ->> 3, ''),
+               CASE WHEN cell ->> 3 = '' THEN nullif(cell ->> 4, '') END, nullif(cell ->> 5, '')
+        WHERE head.cell IS NOT NULL
+    ) place ON true
     LEFT JOIN LATERAL (
         SELECT * FROM signal_decision d WHERE d.signal_id = s.id ORDER BY d.decided_at DESC, d.id DESC LIMIT 1
     ) d ON true
@@ -99,6 +110,8 @@ class SignalRow:
     """What it was last seen as; its figures are of that kind."""
     priority: float | None
     """By what signals are ranked; unknown of those last seen before there was a ranking."""
+    is_new: bool
+    """Whether nothing of it came before: it is offered or named only since, or never failed until now."""
     decision: str | None
     reason: str | None
     defer_until: date | None

@@ -301,23 +301,28 @@ BEGIN
 END $$;
 
 -- The complainants of the transaction's agency whose complaints are counted in one of the cells and were received in
--- these days, one for each address they can be written to. With the caller's rights, under row-level security.
+-- these days, each person once, also who cannot be reached. With the caller's rights, under row-level security.
 -- p_cells: [{"measure", "codes", "other_than", "service", "office", "channel"}, …]; what is NULL means all.
 CREATE FUNCTION complainants_in(p_cells jsonb, p_from date, p_until date)
 RETURNS TABLE (o_case_id uuid, o_contact jsonb, o_language text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
-    SELECT DISTINCT ON (lower(told.contact ->> 'email')) told.case_id, told.contact, told.language
+    SELECT DISTINCT ON (told.who) told.case_id, told.contact, told.language
     -- The planner may look at other texts first, and those are no JSON.
-    FROM (SELECT f.case_id, f.office, f.service, f.channel, CASE WHEN c.kind = 'contact' THEN c.body::jsonb END AS contact,
+    FROM (SELECT f.case_id, f.office, f.service, f.channel, known.contact,
+                 -- Two complaints are of one person where both name one e-mail address, or else one name and address.
+                 coalesce(nullif(lower(known.contact ->> 'email'), ''),
+                          lower(nullif(known.contact ->> 'post', '') || E'\n' || coalesce(known.contact ->> 'name', '')),
+                          f.case_id::text) AS who,
                  f.snapshot #>> '{receipt,language}' AS language
           FROM case_file f
-          JOIN content c ON c.case_id = f.case_id AND c.id = (f.snapshot #>> '{receipt,contact,id}')::uuid
+          LEFT JOIN content c ON c.case_id = f.case_id AND c.id = (f.snapshot #>> '{receipt,contact,id}')::uuid
+          CROSS JOIN LATERAL (SELECT CASE WHEN c.kind = 'contact' THEN c.body::jsonb END AS contact) AS known
           WHERE f.agency = nullif(current_setting('putright.agency', true), '')
             -- A day more at either end than any time zone needs; the date of receipt decides.
             AND f.sort_at >= (p_from - 1)::timestamptz AND f.sort_at < (p_until + 2)::timestamptz
-            AND (f.snapshot #>> '{receipt,can_be_written_to}')::boolean AND f.state <> 'duplicate'
+            AND f.state <> 'duplicate'
             AND (f.snapshot #>> '{receipt,received_on}')::date BETWEEN p_from AND p_until) AS told
-    WHERE told.contact ->> 'email' <> '' AND EXISTS (
+    WHERE EXISTS (
         SELECT FROM jsonb_to_recordset(p_cells)
             AS cell (measure text, codes text[], other_than text[], service text, office text, channel text)
         WHERE (cell.measure = 'cause' AND EXISTS (
@@ -334,7 +339,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
                 WHERE i.case_id = told.case_id
                   AND (cell.codes IS NULL OR coalesce(i.category, 'not_stated') = ANY (cell.codes))
                   AND (cell.service IS NULL OR coalesce(i.service, told.service) = cell.service))))
-    ORDER BY lower(told.contact ->> 'email'), told.case_id
+    ORDER BY told.who, told.case_id
 $$;
 
 REVOKE ALL ON affected_list, affected_person, affected_pending, signal_escalation, fix_alert, anchor_fix FROM PUBLIC;

@@ -34,7 +34,9 @@ class AffectedPerson(Message):
 
     name: Name = ""
     email: Address = ""
-    """Empty: cannot be written to, which is an exception for a person to deal with."""
+    post: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000, pattern=r"^[^\x00]*$")] = ""
+    """Where a letter goes that has no e-mail address to go to; with neither, a person deals with the exception."""
+    phone: Name = ""
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
     case_id: UUID | None = None
     remedy: Remedy | None = None
@@ -44,7 +46,11 @@ class AffectedPerson(Message):
         """Return the person as the record's door takes them in."""
         return {
             "case_id": str(self.case_id) if self.case_id else None,
-            "contact": {"name": self.name, "email": self.email},
+            "contact": {
+                "name": self.name,
+                "email": self.email,
+                **{way: told for way, told in (("post", self.post), ("phone", self.phone)) if told},
+            },
             "language": self.language,
             "remedy": self.remedy.value if self.remedy else None,
             "amount_cents": self.amount.cents if self.amount else None,
@@ -94,6 +100,14 @@ def told_since(fix: Fix, began_weeks: Iterable[date], opened_on: date) -> date:
     plans = [*(ended.plan for ended in fix.rounds), *([fix.plan] if fix.plan else [])]
     known = [*began_weeks, *(plan.trigger_from for plan in plans if plan.trigger_from)]
     return min(known, default=monday_of(opened_on - UNTOLD_BEGINNING))
+
+
+_TOLD_IN = {("en", "es"): "Lo que sigue está en inglés.", ("es", "en"): "What follows is in Spanish."}
+
+
+def told_in(language: str, reader: str) -> str:
+    """Return, in the reader's language, what language words are in; empty where we do not know how to say it."""
+    return _TOLD_IN.get((language, reader), "")
 
 
 _GETS = {"en": "What you get: {remedy}.", "es": "Lo que usted recibe: {remedy}."}

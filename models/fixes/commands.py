@@ -272,6 +272,13 @@ class EndWatch(Asked):
     action: Literal[FixAction.END_WATCH] = FixAction.END_WATCH
 
 
+class Translation(Message):
+    """The same words in another of the agency's languages."""
+
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+    words: ContentRef
+
+
 class ListAffected(Asked):
     """Have everybody on a list helped, each once, also those who did not complain; the list itself stands apart."""
 
@@ -283,6 +290,7 @@ class ListAffected(Asked):
     """The query or the file the list comes from."""
     words: ContentRef
     """What they are told."""
+    translations: tuple[Translation, ...] | None = None
 
 
 class ApproveWords(Asked):
@@ -291,6 +299,7 @@ class ApproveWords(Asked):
     action: Literal[FixAction.APPROVE_WORDS] = FixAction.APPROVE_WORDS
     occasion: Occasion
     words: ContentRef
+    translations: tuple[Translation, ...] | None = None
 
 
 class Assign(Asked):

@@ -9,7 +9,9 @@ from models.commands import Actor
 from models.fixes.commands import FixCommand
 from models.fixes.fix import Fix
 from models.fixes.terms import FixAction, Occasion, Strength
+from models.fixes.wording import action_in_words
 from models.refusals import AlreadyDone, Incomplete, NeedsApproval, Refused, SamePerson
+from models.wording import day_in_words
 
 Guard = Callable[[Fix, Actor], Refused | None]
 Check = Callable[[Fix, FixCommand], Refused | None]
@@ -35,7 +37,7 @@ def weak_plans_are_signed_off(fix: Fix, actor: Actor) -> Refused | None:
     if fix.is_weak and fix.signed_off_by is None:
         return NeedsApproval(
             "Only weaker measures (training, reminders) are planned, and these seldom last: plan a stronger one, or "
-            "have another supervisor sign the plan off."
+            f"have another supervisor choose {action_in_words(FixAction.SIGN_OFF)}."
         )
     return None
 
@@ -59,9 +61,11 @@ def every_measure_is_done(fix: Fix, actor: Actor) -> Refused | None:
     open_numbers = [measure.number for measure in fix.standing_measures if not measure.is_done]
     if not open_numbers:
         return None
-    which = "Measure" if len(open_numbers) == 1 else "Measures"
+    is_one = len(open_numbers) == 1
+    which = f"Measure {open_numbers[0]} is" if is_one else f"Measures {_joined(map(str, open_numbers))} are"
     return Incomplete(
-        f"{which} {_joined(str(number) for number in open_numbers)} still to be done; finish or drop first."
+        f"{which} still to be done: {action_in_words(FixAction.FINISH_MEASURE)} or "
+        f"{action_in_words(FixAction.DROP_MEASURE)} comes first."
     )
 
 
@@ -74,7 +78,11 @@ def signal_is_new_to_it(fix: Fix, command: FixCommand) -> Refused | None:
 def option_exists(fix: Fix, command: FixCommand) -> Refused | None:
     """Refuse to choose an option that nobody laid down."""
     assert command.action is FixAction.CHOOSE_OPTION
-    return None if fix.option(command.number) else Incomplete(f"There is no option {command.number}; add it first.")
+    return (
+        None
+        if fix.option(command.number)
+        else Incomplete(f"There is no option {command.number}; {action_in_words(FixAction.ADD_OPTION)} comes first.")
+    )
 
 
 def measure_may_be_planned(fix: Fix, command: FixCommand) -> Refused | None:
@@ -103,7 +111,8 @@ def a_measure_is_left(fix: Fix, command: FixCommand) -> Refused | None:
     """Refuse to drop the last measure of a registered plan."""
     assert command.action is FixAction.DROP_MEASURE
     if fix.plan is not None and len(fix.standing_measures) <= 1:
-        return Incomplete("It is the last measure of the plan; abandon the fix instead, with the reason.")
+        give_up = action_in_words(FixAction.ABANDON)
+        return Incomplete(f"It is the last measure of the plan; choose {give_up} instead, with the reason.")
     return None
 
 
@@ -118,7 +127,7 @@ def strength_is_kept(fix: Fix, command: FixCommand) -> Refused | None:
     if all(strength is Strength.WEAKER for strength in left):
         return NeedsApproval(
             "Only weaker measures would be left of a plan that was registered with a stronger one; plan another "
-            "stronger one first, or abandon the fix."
+            f"stronger one first, or choose {action_in_words(FixAction.ABANDON)}."
         )
     return None
 
@@ -130,9 +139,8 @@ def everything_is_in_effect(fix: Fix, command: FixCommand) -> Refused | None:
     if not late:
         return None
     last = max(late, key=lambda measure: (measure.effective_on, measure.number))
-    return Incomplete(
-        f"Measure {last.number} takes effect on {last.effective_on}: the change is not in place before that day."
-    )
+    day = day_in_words(max(on for m in late if (on := m.effective_on)), "en")
+    return Incomplete(f"Measure {last.number} takes effect on {day}: the change is not in place before that day.")
 
 
 def list_is_new(fix: Fix, command: FixCommand) -> Refused | None:

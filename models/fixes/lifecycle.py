@@ -22,8 +22,10 @@ from models.fixes.commands import FixCommand
 from models.fixes.fix import Fix, FixEvent
 from models.fixes.guards import Check, Guard
 from models.fixes.terms import FixAction, FixState
+from models.fixes.wording import action_in_words, state_in_words
 from models.refusals import Refused, Stale, WrongRole, WrongState
 from models.terms import Role
+from models.wording import listed
 
 _SHAPERS = frozenset({Role.ANALYST, Role.SUPERVISOR})
 _DECIDERS = frozenset({Role.SUPERVISOR})
@@ -111,7 +113,10 @@ def row_of(state: FixState, action: FixAction) -> FixTransition:
     """Return the row of the table, whoever asks."""
     transition = _ROWS.get((action, state))
     if transition is None:
-        raise WrongState(f"“{action.label}” is not for a fix that is {state.label.lower()}.")
+        stands = listed([state_in_words(source) for source in FixState if (action, source) in _ROWS])
+        raise WrongState(
+            f"{action_in_words(action)} is for a fix that is {stands}; this one is {state_in_words(state)}."
+        )
     return transition
 
 
@@ -150,5 +155,5 @@ def available(fix: Fix, actor: Actor) -> tuple[FixAction, ...]:
 
 def _refuse_other_roles(transition: FixTransition, actor: Actor) -> None:
     if actor.role not in transition.roles:
-        listed = " or ".join(sorted(role.value for role in transition.roles))
-        raise WrongRole(f"“{transition.action.label}” is for the role {listed}, not for {actor.role}.")
+        roles = listed(sorted(role.value for role in transition.roles))
+        raise WrongRole(f"{action_in_words(transition.action)} is for the {roles}; you act as {actor.role}.")

@@ -59,7 +59,7 @@ def scan(
 def cube_scan(
     events: _File,
     *,
-    as_of: Annotated[str, typer.Option("--as-of", help="The last day that counts, YYYY-MM-DD.")],
+    as_of: Annotated[str, typer.Option("--as-of", help="Judged last is the week that is over by this day.")],
     out: _Out,
 ) -> None:
     """Find what recurs and where: EVENTS has received_on and any columns; false discoveries held over all cells."""

@@ -4,7 +4,7 @@
 EVENTS.csv has one row per complaint: `received_on` (a date in ISO 8601) and any other columns, each a dimension. Which
 stands above which is seen from the data. An empty field is a value of its own, `(not stated)`. Columns in which most
 values occur once name single complaints and are left out. Judged is the last week, Monday to Sunday, that is over at
-the end of the day given; later complaints are not looked at.
+the end of the day given; later complaints, those of a week that is not over included, are not read.
 
 SIGNALS.json has the `signals`, the most pressing first: the cell that tells the story, what else it makes unusual
 (`members`), how many came and how many were expected in how many weeks, since when, how likely by chance, its weekly
@@ -16,7 +16,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,11 @@ def cube_scan(events: Path, out: Path, *, as_of: date, settings: DetectionSettin
     ranking = rank_findings(findings)
     looked_at = len(cube.cells) + sum(count for _, count in cube.silent_counts)
     is_judged = bool(findings) or score_cells(cube, as_of_week=read.as_of_week, settings=settings) is not None
+    last_day = monday_of(read.as_of_week + 1) - timedelta(days=1)
     document = {
         "as_of": as_of.isoformat(),
         "last_week_begins": monday_of(read.as_of_week).isoformat(),
+        "last_week_ends": last_day.isoformat(),
         "method": METHOD,
         "inputs_hash": hash_of_inputs(cube, as_of_week=read.as_of_week, settings=settings),
         "false_discovery_rate": settings.false_discovery_rate,
@@ -82,7 +84,11 @@ def cube_scan(events: Path, out: Path, *, as_of: date, settings: DetectionSettin
         lines.write("\n")
     found = "one signal" if len(findings) == 1 else f"{len(findings):,} signals"
     short = "" if is_judged else " There is too little past to judge by."
-    return f"{int(read.events.count.sum()):,} complaints, {looked_at:,} cells looked at: {found}.{short}"
+    unread = "" if last_day == as_of else f"; what came after it, up to {as_of}, is part of a week and was not read"
+    return (
+        f"{int(read.events.count.sum()):,} complaints, {looked_at:,} cells looked at: {found}.{short} "
+        f"The last week judged is that of {monday_of(read.as_of_week)} to {last_day}{unread}."
+    )
 
 
 def _signal(finding: Finding, events: Events, ranking: Ranking, place: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import dataclasses
 import json
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -19,14 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
 from activities import affected as module
-from activities.affected import NO_ADDRESS, DatabaseAffected
+from activities.affected import BY_TELEPHONE, NO_ADDRESS, DatabaseAffected
 from activities.interface import AffectedAddress, AffectedProgress, FixAddress
-from activities.mail import Mail, Mailer, NotDeliveredYet, SmtpMailer, Undeliverable
+from activities.mail import Letters, Mail, Mailer, NotDeliveredYet, SmtpMailer, Undeliverable
 from activities.policies import Policies
 from activities.sweeping_fixes import FORGOTTEN_AFTER, forget_refused_lists
 from models.commands import ProcessFailure, TagRootCause
 from models.fixes.affected import AffectedPerson, message_id_for
-from models.fixes.commands import ApproveWords, CellRef, LinkSignal
+from models.fixes.commands import ApproveWords, CellRef, LinkSignal, Translation
 from models.fixes.fix import Fix
 from models.fixes.terms import Help, Occasion
 from models.messages import Amount
@@ -34,8 +35,8 @@ from models.terms import Action, Remedy
 from tests.affected import WORDS, a_person, beginning, list_row, listed, people, rows_of
 from tests.fix_record import an_opening, fix_words, lived_fix, opened_fix
 from tests.given import SUE, a_command, a_key
-from tests.letters import a_mail_server, a_writable_case, lived
-from tests.record import Record
+from tests.letters import a_mail_server, a_writable_case, lived, opened
+from tests.record import Record, accepted
 
 ZONE = ZoneInfo("America/Chicago")
 BENEFITS = CellRef(measure="intake", code="too_slow", service="benefits")
@@ -163,6 +164,29 @@ async def test_everybody_gets_one_letter_under_the_message_id_of_list_and_number
 
 def said(message: EmailMessage) -> str:
     return str(message.get_content()).replace("\r\n", "\n")
+
+
+async def test_words_are_told_in_the_readers_language_or_it_is_said_what_language_they_are_in(
+    record: Record, worker_engine: AsyncEngine, fix: Fix
+) -> None:
+    where = FixAddress(agency=fix.agency, fix_id=fix.id)
+    eva = a_person("Eva", "eva@home.example", language="es")
+    both, one = [await listed(record, fix, (eva,)) for _ in range(2)]
+    spanish = Translation(
+        language="es", words=await fix_words(record, where, "Sus papeles están en su lugar.", "words-es")
+    )
+    asked = await beginning(record, fix, both)
+    fix = await lived_fix(worker_engine, fix, asked.model_copy(update={"translations": (spanish,)}))
+    await lived_fix(worker_engine, fix, await beginning(record, fix, one))
+    desk = Desk()
+
+    for address in (both, one):
+        await helping(worker_engine, desk).help_some(address)
+
+    translated, untranslated = (mail.body for mail in desk.sent)
+    assert "Sus papeles están en su lugar." in translated
+    assert WORDS not in translated
+    assert f"Lo que sigue está en inglés.\n\n{WORDS}" in untranslated
 
 
 async def test_helping_again_writes_to_nobody_twice(record: Record, worker_engine: AsyncEngine, fix: Fix) -> None:
@@ -336,6 +360,34 @@ async def test_those_told_are_of_the_fix_as_it_was_when_the_words_were_approved(
     await helping(worker_engine, Desk()).draw_list(address)
 
     assert [row.contact["email"] for row in await rows_of(owner_engine, address)] == ["ada@home.example"]
+
+
+async def test_who_left_no_e_mail_address_is_on_the_list_and_gets_a_letter_by_post_or_is_an_exception(
+    record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine, fix: Fix, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    facts: dict[str, Any] = {"received_at": now, "received_on": now.astimezone(ZONE).date()}
+    by_post = {"name": "Bo Lee", "post": "1 Elm Street\nRiverbend"}
+    for contact in (by_post, by_post, {"name": "Cy Day", "phone": "555 0100"}, {}, {}):
+        told = json.dumps(contact) if contact else ""
+        await opened(worker_engine, await accepted(record, contact=told, can_be_written_to="post" in contact, **facts))
+    words = await fix_words(record, FixAddress(agency=fix.agency, fix_id=fix.id), WORDS)
+    await lived_fix(worker_engine, fix, ApproveWords(actor=SUE, key=a_key(), occasion=Occasion.ACCEPTED, words=words))
+    (list_id,) = await waiting_lists(owner_engine)
+    address = AffectedAddress(agency=fix.agency, list_id=list_id)  # type: ignore[arg-type]
+    desk = Desk()
+
+    await helping(worker_engine, desk).draw_list(address)
+    progress = await helping(worker_engine, Letters(desk, tmp_path)).help_some(address)
+
+    (letter,) = tmp_path.iterdir()  # noqa: ASYNC240  a test may wait
+    assert progress == AffectedProgress(people=4, done=1, exceptions=3)
+    assert sorted(row.reason for row in await rows_of(owner_engine, address) if row.reason) == [
+        NO_ADDRESS, NO_ADDRESS, BY_TELEPHONE,
+    ]  # fmt: skip
+    assert desk.sent == []
+    assert "\n\nBo Lee\n1 Elm Street\nRiverbend\n\n" in letter.read_text()
+    assert WORDS in letter.read_text()
 
 
 async def test_a_list_of_nobody_is_finished_at_once(

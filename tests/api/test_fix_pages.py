@@ -253,7 +253,7 @@ async def test_people_of_a_file_are_listed_once_and_a_wrong_line_is_named(front:
     assert "Person 2 of the file, email: this holds signs that cannot stand here." in words(wrong.text)
     assert "Person 2 of the file, amount: this must be more than 0." in words(wrong.text)
     assert "This file is not in UTF-8" in words(foreign.text)
-    assert "everybody on a list of remedies gets one; name it" in words(nothing.text)
+    assert "Person 2 of the file, remedy: everybody on a list of remedies gets one; name it." in words(nothing.text)
     assert "Name the person, or give an address" in words(nobody.text)
     assert "'fr' is not among the languages of this agency" in words(unwritten.text)
     async with front.owner.begin() as connection:
@@ -304,6 +304,24 @@ async def test_approved_words_stand_on_the_public_page_with_what_came_of_it(fron
     assert "You said &lt;b&gt;lost&lt;/b&gt;." in after.text
     assert "It works: there are 50 percent fewer such complaints." in words(after.text)
     assert "There is nothing to tell yet." in elsewhere.text
+
+
+async def test_words_stand_in_the_readers_language_and_where_they_do_not_the_page_says_so(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await done(front, fix_id, sue, *WORKED_OUT, *IN_PLACE)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    told = {"occasion": "accepted", "words": "We look into it.", "words_es": "Lo estamos revisando."}
+    assert (await by_form(front, fix_id, "approve_words", **told)).status_code == 303
+    await found_effective(front, fix_id)
+    assert (await by_form(front, fix_id, "approve_words", occasion="judged", words="It works.")).status_code == 303
+
+    page = (await front.client.get("/a/riverbend/you-said", headers={"Accept-Language": "es"})).text
+
+    assert '<p class="said ours" lang="es">Lo estamos revisando.</p>' in page
+    assert '<p class="said ours" lang="en">It works.</p>' in page
+    assert page.count("Este texto está en inglés.") == 1
+    assert "We look into it." not in page
 
 
 @pytest.mark.parametrize(

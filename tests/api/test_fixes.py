@@ -186,7 +186,10 @@ async def test_an_action_is_done_once_per_key_and_a_refusal_leaves_no_text(front
     again = await act_on(front, fix_id, sue, key, action="choose_option", number=1, reason="It is better.")
     other = await act_on(front, fix_id, sue, key, action="choose_option", number=1, reason="It is best.")
 
-    assert (refused.status_code, refused.json()["detail"]) == (409, "There is no option 1; add it first.")
+    assert (refused.status_code, refused.json()["detail"]) == (
+        409,
+        "There is no option 1; “Add an option” comes first.",
+    )
     assert first.status_code == 200
     assert again.json() == first.json()
     assert (other.status_code, other.json()["type"]) == (409, "/problems/key-reused")

@@ -22,7 +22,7 @@ FAILURE = {
 
 SERIES = {"weeks": ["2026-02-16", "2026-02-23"], "observed": [1, 9], "expected": [1.5, 1.5], "upper_band": [5, 5]}
 
-EVIDENCE = {"cells": [["HND", "HND3", "benefits", "", "", ""]], "series": SERIES}
+EVIDENCE = {"series": SERIES}
 
 
 async def a_signal(front: Front, agency: str = "riverbend", **changed: object) -> UUID:

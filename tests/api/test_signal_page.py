@@ -15,7 +15,7 @@ from sqlalchemy import text
 from models.terms import Role, State
 from tests.api.conftest import Front
 from tests.api.test_case_page import words
-from tests.api.test_registers import EVIDENCE, FAILURE, a_signal
+from tests.api.test_registers import EVIDENCE, FAILURE, a_signal, decide
 from tests.api.test_staff_pages import send, sign_in
 from tests.given import a_key
 
@@ -186,6 +186,78 @@ async def test_one_open_fix_is_enough_for_a_signal_and_another_signal_can_be_lin
     assert f'href="/fixes/{fix_id}"' in await page_of(front, second)
 
 
+async def twins_of_which_one_has_a_fix(front: Front) -> tuple[UUID, UUID, str]:
+    """Return a signal by root cause that led to a fix, its twin by kind of problem, and the fix."""
+    await coded(front, FAILURE)
+    cause = await whole_week(front)
+    intake = await whole_week(front, measure="intake", code="too_slow", family="intake")
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    told = {"key": a_key(), "decision": "accept", "reason": "The move.", "fix_title": "The post at Northgate"}
+    assert (await send(front, f"/signals/{cause}/decisions", **told)).status_code == 303
+    fix_id = re.findall(r'href="/fixes/([0-9a-f-]{36})"', await page_of(front, cause))[0]
+    return cause, intake, fix_id
+
+
+async def test_whose_twin_has_an_open_fix_is_offered_to_be_linked_to_it_first(front: Front) -> None:
+    _, intake, fix_id = await twins_of_which_one_has_a_fix(front)
+
+    page = await page_of(front, intake)
+    told = {"key": a_key(), "decision": "link", "reason": "The same.", "fix_id": fix_id}
+    linked = await send(front, f"/signals/{intake}/decisions", **told)
+
+    assert "The same matter has an open fix: The post at Northgate" in words(page)
+    assert re.findall(r'id="decision-(\w+)"', page) == ["link", "reject", "defer", "second"]
+    assert re.search(rf'<option value="{fix_id}" selected', page)
+    assert linked.status_code == 303
+    after = await page_of(front, intake)
+    assert "The same matter has an open fix" not in after
+    assert f'href="/fixes/{fix_id}"' in after
+
+
+async def test_a_second_fix_of_one_matter_is_opened_by_nobody_who_does_not_mean_it(front: Front) -> None:
+    cause, intake, fix_id = await twins_of_which_one_has_a_fix(front)
+    path = f"/signals/{intake}/decisions"
+    told = {"key": a_key(), "reason": "The door is another matter."}
+
+    unmeant = await send(front, path, **told, decision="accept")
+    meant = [await send(front, path, **told, decision="second") for _ in range(2)]
+    fixes = re.findall(r'href="/fixes/([0-9a-f-]{36})"', await page_of(front, intake))
+
+    assert unmeant.status_code == 409
+    assert "The fix “The post at Northgate” is open for the same matter" in words(unmeant.text)
+    assert [answer.status_code for answer in meant] == [303, 303]
+    assert fixes[0] != fix_id
+    assert f'href="/fixes/{fix_id}"' in await page_of(front, cause)
+
+
+async def test_a_program_is_told_of_the_fix_of_a_twin_and_says_so_where_it_means_a_second(front: Front) -> None:
+    cause, intake, fix_id = await twins_of_which_one_has_a_fix(front)
+    sue = await front.token(Role.SUPERVISOR)
+    asked = {"decision": "accept", "reason": "Another matter."}
+    opening = {"title": "The door", "signal_id": str(intake), "reason": "Another matter."}
+
+    twins = (await front.client.get(f"/api/v1/signals/{intake}", headers=sue)).json()["twins"]
+    refused = await decide(front, intake, sue, **asked)
+    refused_too = await front.client.post("/api/v1/fixes", json=opening, headers=sue | {"Idempotency-Key": a_key()})
+    done = await decide(front, intake, sue, **asked, opens_second_fix=True)
+
+    assert twins == [{"signal_id": str(cause), "shared_complaints": 1, "fix_id": fix_id}]
+    assert [answer.status_code for answer in (refused, refused_too)] == [409, 409]
+    assert {answer.json()["type"] for answer in (refused, refused_too)} == {"/problems/same-matter"}
+    assert done.status_code == 201
+    assert done.json()["fix_id"] not in {fix_id, None}
+
+
+async def test_once_the_fix_of_a_twin_has_ended_another_is_opened_as_any(front: Front) -> None:
+    _, intake, fix_id = await twins_of_which_one_has_a_fix(front)
+    await send(front, f"/fixes/{fix_id}/actions/abandon", key=a_key(), reason="The office has closed.", sequence="1")
+
+    page = await page_of(front, intake)
+
+    assert 'id="decision-accept"' in page
+    assert "The same matter has an open fix" not in page
+
+
 async def test_the_list_shows_how_often_signals_were_right(front: Front) -> None:
     await sign_in(front, Role.SUPERVISOR, "sue")
     for code, decision in (("HND1", "accept"), ("HND2", "reject"), ("HND3", "reject")):
@@ -280,6 +352,17 @@ async def test_a_standing_signal_and_a_creeping_one_have_figures_of_their_own(fr
     assert "Chance alone about once in 20 years" in other
 
 
+async def test_a_kind_that_is_new_is_listed_as_new(front: Front) -> None:
+    signal_id = await a_signal(front)
+    await with_evidence(front, signal_id, is_new=True)
+
+    page, listed = words(await page_of(front, signal_id)), words((await front.client.get("/signals")).text)
+
+    assert "new, counted by root cause" in page
+    assert "more than before" not in page
+    assert "more than before" not in listed
+
+
 async def test_what_a_card_cannot_say_it_does_not_say(front: Front) -> None:
     standing, creeping = await a_signal(front, kind="standing"), await a_signal(front, kind="creep", code="HND1")
     creep = {
@@ -340,6 +423,24 @@ async def test_an_expired_signal_says_so_and_leaves_the_list_of_those_to_decide(
     assert "It expired on January 2, 2026: the weekly looks of 8 weeks have not seen it again." in page
     assert "No signal waits for a decision." in listed
     assert "expired on January 2, 2026: not seen since November 7, 2025" in listed
+
+
+async def test_title_sentence_and_complaints_are_of_the_place_of_the_latest_look(front: Front) -> None:
+    signal_id = await whole_week(front, service="benefits")
+    narrow = [["HND", "HND3", "benefits", "harbor", "south", ""], ["HND", "HND3", "benefits", "", "", ""]]
+    await with_evidence(front, signal_id, cells=narrow)
+    async with front.owner.begin() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE signal_week SET sentences = ARRAY['Dropped or lost, Benefit payments, Harbor Service Center, "
+            "channel Web: 9 complaints in 4 weeks.', 'It began in the week of 23 February 2026; that is seldom.']"
+        )
+    await coded(front, FAILURE)
+
+    page = await page_of(front, signal_id)
+
+    assert "<h1>Dropped or lost · Benefit payments · Harbor Service Center</h1>" in page
+    assert '<p class="lead">9 complaints in 4 weeks.</p>' in page
+    assert page.count("data-row") == 0
 
 
 async def test_what_weighs_most_stands_first_among_those_to_decide(front: Front) -> None:

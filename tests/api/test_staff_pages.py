@@ -76,6 +76,20 @@ async def test_a_signal_is_put_off_to_a_day_to_come(front: Front, day: str) -> N
 
     assert (refused.status_code, taken.status_code) == (422, 303)
     assert "After the move." in refused.text
+    assert "defer_until&#39;:" not in refused.text
+
+
+async def test_a_form_sent_again_with_something_else_in_it_is_told_so_without_a_programs_words(front: Front) -> None:
+    signal_id = await a_signal(front)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    told = {"key": a_key(), "decision": "reject"}
+    await send(front, f"/signals/{signal_id}/decisions", **told, reason="A holiday.")
+
+    again = await send(front, f"/signals/{signal_id}/decisions", **told, reason="The move.")
+
+    assert again.status_code == 409
+    assert "This form has been sent before with something else in it" in again.text
+    assert "Idempotency-Key" not in again.text
 
 
 async def test_a_day_planned_by_page_and_by_interface_is_one_under_one_key(front: Front) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from models.terms import Role, State
 from tests.api.conftest import Front
+from tests.api.test_case_page import words
 from tests.given import a_key
 
 
@@ -125,6 +126,30 @@ async def test_every_point_of_the_answer_is_told_with_what_is_given_for_it(front
 
     assert before == []
     assert point == {"service": "benefits", "category": "too_slow"} | issues[0]
+
+
+async def test_what_was_answered_before_is_told_after_a_reopening(front: Front) -> None:
+    taken = await front.case_at(State.CLOSED)
+    first = (await track(front, taken)).json()
+    await ask(front, taken, action="reopen", text="You mistake me for somebody else.")
+
+    again = (await track(front, taken)).json()
+
+    assert first["earlier_answers"] == []
+    assert (again["answer"], again["points"]) == (None, [])
+    assert again["earlier_answers"] == [{"answer": first["answer"], "points": first["points"]}]
+
+
+async def test_the_page_keeps_the_points_of_the_first_answer_after_a_reopening(front: Front) -> None:
+    taken = await front.case_at(State.CLOSED)
+    await ask(front, taken, action="reopen", text="You mistake me for somebody else.")
+
+    front.client.cookies.set("complaint", f"{taken['reference']}.{taken['secret']}")
+    page = words((await front.client.get("/a/riverbend/track/view")).text)
+
+    before = page.partition("Our answer before we looked at it again")[2].partition("What has happened")[0]
+    assert "Point by point" in before
+    assert "Benefit payments: " in before
 
 
 async def test_until_when_a_review_may_be_asked_for_is_told_from_the_answer_on(front: Front) -> None:

@@ -41,6 +41,21 @@ async def test_the_desk_counts_and_lists_a_person_before_the_case_is_opened_and_
     assert at_once.count("data-row") == opened.count("data-row") == 1
 
 
+async def test_who_may_not_open_cases_is_led_to_none_from_the_desk(front: Front) -> None:
+    desk = await a_day(front)
+    await sign_in(front, Role.INTAKE, "ivy")
+    taken = await send(front, desk, key=a_key(), narrative="The sticker never came.", language="en")
+    await front.actions.opened("riverbend", UUID(taken.headers["location"].partition("taken=")[2]))
+    at_intake = (await front.client.get(desk)).text
+    await sign_in(front, Role.LIAISON, "leo")
+
+    page = (await front.client.get(desk)).text
+
+    assert 'href="/cases/' in at_intake
+    assert page.count("data-row") == 1
+    assert 'href="/cases/' not in page
+
+
 async def test_a_receipt_of_another_day_is_not_counted(front: Front) -> None:
     desk, other = await a_day(front), await a_day(front)
     await sign_in(front, Role.INTAKE, "ivy")

@@ -61,7 +61,7 @@ def test_a_planted_failure_is_the_one_signal_with_all_it_rests_on(tmp_path: Path
     window = AS_OF - timedelta(weeks=signal["window_weeks"])
     matching = [row for row in rows if (row[2], row[3]) == ("loan", "leeds") and row[1] > window]  # type: ignore[operator]
     assert said.startswith(f"{len(rows):,} complaints, ")
-    assert said.endswith("one signal.")
+    assert "cells looked at: one signal. " in said
     assert signal["cell"] == {"office": "leeds", "product": "loan", "region": "north"}
     assert signal["observed"] == len(matching) > signal["threshold"] > signal["expected"]
     assert signal["expected"] == pytest.approx(2.0 * signal["window_weeks"], rel=0.4)
@@ -79,7 +79,7 @@ def test_where_nothing_is_wrong_there_is_no_signal(tmp_path: Path) -> None:
 
     assert document["signals"] == []
     assert document["has_enough_past"]
-    assert said.endswith("0 signals.")
+    assert "cells looked at: 0 signals. " in said
 
 
 def test_the_order_of_rows_and_later_complaints_change_nothing(tmp_path: Path) -> None:
@@ -91,13 +91,26 @@ def test_the_order_of_rows_and_later_complaints_change_nothing(tmp_path: Path) -
     assert again[1] == scanned(tmp_path, rows)[1]
 
 
+@pytest.mark.parametrize("days", [0, 1, 6])
+def test_a_week_that_is_not_over_is_not_read_and_it_is_said_which_was_judged_last(tmp_path: Path, days: int) -> None:
+    rows = complaints(planted=True)
+    half_a_week = [["X", AS_OF + timedelta(days=1), "loan", "york", "north"]] * 90
+
+    said, document = scanned(tmp_path, [*rows, *half_a_week], as_of=AS_OF + timedelta(days=days))
+
+    assert document["signals"] == scanned(tmp_path, rows)[1]["signals"]
+    assert (document["last_week_begins"], document["last_week_ends"]) == ("2026-05-25", "2026-05-31")
+    assert "The last week judged is that of 2026-05-25 to 2026-05-31" in said
+    assert ("was not read" in said) is (days > 0)
+
+
 def test_a_short_past_is_said_to_be_too_short(tmp_path: Path) -> None:
     rows = [row for row in complaints(planted=True) if row[1] > AS_OF - timedelta(weeks=8)]  # type: ignore[operator]
 
     said, document = scanned(tmp_path, rows)
 
     assert document["has_enough_past"] is False
-    assert said.endswith("There is too little past to judge by.")
+    assert "There is too little past to judge by." in said
 
 
 @pytest.mark.parametrize(

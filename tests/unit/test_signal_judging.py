@@ -189,6 +189,41 @@ def test_a_slow_rise_that_no_window_shows_is_a_creep() -> None:
     assert judged.lifetime["cause"]["charge"][2] == 0
 
 
+def new_kind(weeks: int, mean: float = 1.0) -> list[Issues]:
+    """Return a failure of a known family that nobody could name before, at every office and by every channel."""
+    chance = np.random.default_rng(3)
+    return [
+        one
+        for week in range(-weeks, 1)
+        for channel in ("web", "phone", "letter")
+        for office in OFFICES
+        for one in extra(int(chance.poisson(mean)), (week,), "HND1", office, channel=channel)
+    ]
+
+
+def years_by_every_channel() -> list[Issues]:
+    return [
+        replace(one, channel=channel, case_id=uuid5(one.case_id, channel), letter=uuid5(one.case_id, channel))
+        for channel in ("web", "phone", "letter")
+        for one in years(0.5)
+    ]
+
+
+def test_what_has_no_past_of_a_year_is_no_slow_rise_nor_makes_one_of_what_it_is_part_of() -> None:
+    assert looked([*years_by_every_channel(), *new_kind(45)]).told == ()
+
+
+def test_a_kind_that_is_new_is_one_signal_wherever_it_is_seen_and_told_as_new() -> None:
+    judged = looked([*years_by_every_channel(), *new_kind(10)])
+
+    (told,) = judged.told
+    (card,) = cards(judged)
+    said = said_of(told, labels_of(POLICY), card["complaints"])
+    assert (told.kind, told.finding.cell) == ("surge", Cell("HND", "HND1"))
+    assert card["is_new"]
+    assert said[1].startswith("It is new: none came before the week of 15 December 2025")
+
+
 def many_kinds() -> list[Issues]:
     """Return years of an agency with many failures and offices, in which nothing is wrong."""
     return years(0.15, [f"X{number}" for number in range(10)] + ["INF2", "HND3"], [*OFFICES, "one", "two", "three"])

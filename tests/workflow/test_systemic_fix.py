@@ -67,7 +67,9 @@ async def test_a_fix_is_worked_out_registered_carried_out_and_monitored(desk: De
 async def test_a_refusal_is_a_sentence_and_leaves_no_trace_in_the_history(desk: Desk) -> None:
     live = await a_live_fix(desk)
 
-    with pytest.raises(WrongState, match="“Put in place” is not for a fix that is being worked out"):
+    with pytest.raises(
+        WrongState, match="“The change is in place” is for a fix that is in hand; this one is being worked out"
+    ):
         await live.lead(FixAction.PUT_IN_PLACE)
 
     assert await live.actions() == ["open"]

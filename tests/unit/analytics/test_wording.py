@@ -60,6 +60,13 @@ def test_expectations_are_said_to_two_figures(expected: float, said: str) -> Non
     assert f"where {said}" in sentences(replace(FINDING, expected_count=expected), LABELS)[0]
 
 
+def test_of_what_is_new_is_said_since_when_and_nothing_of_chance() -> None:
+    said = sentences(replace(FINDING, new_since=week_of(date(2026, 10, 19))), LABELS)[1]
+
+    assert said.startswith("It is new: none came before the week of 19 October 2026;")
+    assert "chance" not in said
+
+
 def test_one_week_is_said_as_one() -> None:
     assert "14 complaints in one week," in sentences(replace(FINDING, window_weeks=1), LABELS)[0]
 

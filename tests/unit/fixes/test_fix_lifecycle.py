@@ -17,6 +17,7 @@ from models.fixes.fix import Fix
 from models.fixes.lifecycle import TRANSITIONS
 from models.fixes.story import apply, fold
 from models.fixes.terms import FixAction, FixState, Occasion, Strength, Verdict
+from models.fixes.wording import ACTION_NAMES
 from models.messages import canonical_message
 from models.refusals import AlreadyDone, Incomplete, NeedsApproval, Refused, SamePerson, Stale, WrongRole, WrongState
 from models.terms import Role
@@ -59,6 +60,14 @@ def test_what_is_offered_is_granted_and_what_is_not_offered_is_refused(
         assert str(refused.value) == str(lifecycle.why_not(fix, action, actor))
 
 
+@pytest.mark.parametrize(("state", "action"), list(itertools.product(FixState, ACTION_NAMES)))
+def test_what_is_refused_is_named_as_on_its_button(state: FixState, action: FixAction) -> None:
+    for actor in (SUE, Actor(role=Role.INTAKE, name="ivy")):
+        refused = lifecycle.why_not(fix_at(state), action, actor)
+        if isinstance(refused, WrongState | WrongRole):
+            assert str(refused).startswith(f"“{ACTION_NAMES[action]}” is for ")
+
+
 @pytest.mark.parametrize("action", FixAction)
 def test_every_action_has_a_row_and_makes_one_thing_of_a_state(action: FixAction) -> None:
     places = [source for row in TRANSITIONS if row.action is action for source in row.sources]
@@ -87,7 +96,7 @@ def a_weak_fix() -> Fix:
 def test_training_and_reminders_alone_need_another_supervisors_sign_off() -> None:
     fix = a_weak_fix()
 
-    with pytest.raises(NeedsApproval, match="sign the plan off"):
+    with pytest.raises(NeedsApproval, match="“Sign the plan off”"):
         done(fix, FixAction.REGISTER)
     with pytest.raises(SamePerson):
         after(fix, a_fix_command(FixAction.SIGN_OFF, fix, SUE))
@@ -125,14 +134,16 @@ def test_a_registered_plan_cannot_be_weakened_by_the_back_door() -> None:
 def test_the_last_measure_of_a_registered_plan_cannot_be_dropped() -> None:
     fix = fix_at(FixState.IN_HAND)
 
-    with pytest.raises(Incomplete, match="abandon"):
+    with pytest.raises(Incomplete, match="“Give the fix up”"):
         after(fix, a_fix_command(FixAction.DROP_MEASURE, fix))
 
 
 def test_a_change_is_not_in_place_while_a_measure_is_to_be_done() -> None:
     fix = fix_at(FixState.IN_HAND)
 
-    with pytest.raises(Incomplete, match="Measure 1 still to be done"):
+    with pytest.raises(
+        Incomplete, match="Measure 1 is still to be done: “A measure is done” or “Drop a measure” comes first"
+    ):
         done(fix, FixAction.PUT_IN_PLACE)
 
 
