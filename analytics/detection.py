@@ -25,7 +25,7 @@ from analytics.baseline import (
 )
 from analytics.cube import Cell, CellCounts
 from analytics.dimensions import Overlaps
-from analytics.folding import Folded, by_strength, fold, fold_in_order
+from analytics.folding import Folded, by_strength, fold_in_order
 from analytics.multiplicity import focused, tree_benjamini_hochberg
 from analytics.subset_scan import poisson_score
 from analytics.tails import WindowScores, smallest_p_over_windows, tail_probability, threshold_count
@@ -34,8 +34,6 @@ METHOD = "harmonic-nb/4"
 """Changed whenever the same inputs may give another answer; part of the inputs' hash."""
 LettersOf = Callable[[Cell, int], tuple[int, int]]
 """How many different letters are behind a cell's last so many weeks, and how many complaints only copy one of them."""
-SHARE_THAT_EXPLAINS = 0.8
-"""A narrower cell that holds this share of a broader cell's excess explains it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,35 +146,13 @@ class Scores:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """What folding asks, answered from the scores."""
-
-    scored: Scores
-    false_alarm_rate: float
-
-    def excess(self, cell: int, window_of: int) -> float:
-        window = self.scored.scores.window[window_of]
-        return float(self.scored.observed[cell, window] - self.scored.expected[cell, window])
-
-    def explains(self, excess: float, of: int) -> bool:
-        """Whether the excess is most of the cell's own, or the cell without it would be nothing unusual."""
-        if excess >= SHARE_THAT_EXPLAINS * self.excess(of, of):
-            return True
-        window = int(self.scored.scores.window[of])
-        remaining = np.ceil(self.scored.observed[of, window : window + 1] - excess)
-        return bool(
-            tail_probability(remaining, *self.scored.expected_and_spread(of, window))[0] > self.false_alarm_rate
-        )
-
-
 def detect(
-    counts: CellCounts, *, as_of_week: int, settings: DetectionSettings, overlaps: Overlaps | None = None
+    counts: CellCounts, *, as_of_week: int, settings: DetectionSettings, overlaps: Overlaps
 ) -> tuple[Finding, ...]:
     """Return the findings of the week, the least likely first; none while the history is too short to judge by.
 
-    Weeks after `as_of_week` are not looked at. `overlaps` says how cells of any dimensions lie within each other; cells
-    of failures in families need none. Raises ValueError when the week lies outside the counts.
+    Weeks after `as_of_week` are not looked at. `overlaps` are those of the events the cells were built of. Raises
+    ValueError when the week lies outside the counts.
     """
     return detect_within_budget(
         counts, as_of_week=as_of_week, settings=settings, level=settings.false_discovery_rate, overlaps=overlaps
@@ -199,8 +175,8 @@ def detect_within_budget(
     as_of_week: int,
     settings: DetectionSettings,
     level: float,
+    overlaps: Overlaps,
     open_matters: Sequence[tuple[Cell, ...]] = (),
-    overlaps: Overlaps | None = None,
     known: KnownReasons = NOTHING_KNOWN,
     letters_of: LettersOf | None = None,
 ) -> Detected:
@@ -215,7 +191,7 @@ def detect_within_budget(
     scored = score_cells(counts, as_of_week=as_of_week, settings=settings, known=known)
     if scored is None:
         return Detected((), 0, 0)
-    folding = _Folding(counts, scored, settings, overlaps)
+    folding = _Folding(counts, scored, overlaps)
     p_values = scored.scores.p_value
     may = _may(counts, scored, settings, letters_of)
     is_new = _new(scored, is_open, level, settings, folding, may)
@@ -302,16 +278,12 @@ def _new(
 
 
 class _Folding:
-    """Cells into stories: by families of failures, or where the cells are of any dimensions by strength."""
+    """Cells into stories, by strength."""
 
-    def __init__(
-        self, counts: CellCounts, scored: Scores, settings: DetectionSettings, overlaps: Overlaps | None
-    ) -> None:
+    def __init__(self, counts: CellCounts, scored: Scores, overlaps: Overlaps) -> None:
         self._counts = counts
         self._scored = scored
-        self._settings = settings
         self._overlaps = overlaps
-        self._index_of = {cell: index for index, cell in enumerate(counts.cells)}
         window = scored.scores.window[:, None]
         observed = np.take_along_axis(scored.observed, window, axis=1)[:, 0].astype(np.float64)
         expected = np.take_along_axis(scored.expected, window, axis=1)[:, 0]
@@ -322,19 +294,15 @@ class _Folding:
     def fold(self, is_selected: BoolArray) -> Folded:
         """Return the heads among the selected cells, with their members."""
         selected = [int(index) for index in np.flatnonzero(is_selected)]
-        overlaps = self._overlaps
-        if overlaps is None:
-            evidence = _Evidence(self._scored, self._settings.false_alarm_rate)
-            return fold(selected, self._counts.cells, self._index_of, evidence)
         limit = float(self._scored.scores.p_value[selected].max(initial=0.0))
         strength = {index: float(self._strength[index]) for index in selected}
 
         def which_explains(index: int, heads: list[int]) -> int | None:
-            return self._which_explains(index, heads, limit, overlaps)
+            return self._which_explains(index, heads, limit)
 
         return fold_in_order(by_strength(selected, strength, self._counts.cells), which_explains)
 
-    def _which_explains(self, index: int, heads: list[int], limit: float, overlaps: Overlaps) -> int | None:
+    def _which_explains(self, index: int, heads: list[int], limit: float) -> int | None:
         """Return the strongest head that overlaps the cell if, but for the heads, it would not have been called.
 
         What heads within the cell, or across it, hold of it is taken out. A head around it raises what is to be
@@ -348,7 +316,7 @@ class _Folding:
         around = [head for head in touching if cells[index] != cells[head] and cells[head].contains(cells[index])]
         across = [cells[head] for head in touching if head not in around]
         begins = self._counts.first_week + scored.baseline.start
-        observed, share = overlaps.outside(
+        observed, share = self._overlaps.outside(
             cells[index], across, scored.windows[window], (begins, begins + scored.baseline.baseline_weeks)
         )
         expected, dispersion, variance = scored.expected_and_spread(index, window)
