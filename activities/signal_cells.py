@@ -22,9 +22,10 @@ from analytics.arrays import FloatArray
 from analytics.baseline import BaselineSettings
 from analytics.cube import Cell, CellCounts, WeeklyRow, monday_of, week_of
 from analytics.delays import Confirmed, completeness
-from analytics.detection import DetectionSettings, hash_of_inputs
+from analytics.detection import hash_of_inputs
 from analytics.dimensions import Events
 from analytics.places import ELSEWHERE
+from analytics.scores import DetectionSettings
 from analytics.standing import TRAILING_WEEKS
 from models.aggregates import Cell as CountedCell
 from models.fixes.cells import INTAKE_FAMILY, OTHER_FAMILY

@@ -15,9 +15,10 @@ from analytics.arrays import BoolArray, FloatArray, IntArray
 from analytics.baseline import NOTHING_KNOWN, Baseline, KnownReasons, baseline_gap_weeks, fit_baseline
 from analytics.creep import chance_though_uncertain, guarded, sums, threshold_for, weeks_under_way
 from analytics.cube import Cell, CellCounts
-from analytics.detection import DetectionSettings, LettersOf, is_more_than_copies, is_of_open_matter, tested_families
+from analytics.detection import LettersOf, is_more_than_copies, is_of_open_matter
 from analytics.folding import Folded, by_strength, fold_in_order
 from analytics.multiplicity import focused, tree_benjamini_hochberg
+from analytics.scores import DetectionSettings, tested_families
 
 SUMMED_WEEKS = 52
 RATE_RATIO = 1.5

@@ -11,7 +11,14 @@ explains it.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from analytics.cube import Cell
+import numpy as np
+
+from analytics.arrays import BoolArray
+from analytics.cube import Cell, CellCounts
+from analytics.dimensions import Overlaps
+from analytics.scores import Scores
+from analytics.subset_scan import poisson_score
+from analytics.tails import tail_probability
 
 ALIKE_DECIMALS = 9
 """Strengths that differ later than here differ by rounding."""
@@ -40,3 +47,56 @@ def fold_in_order(ordered: Sequence[int], is_explained: Callable[[int, list[int]
         else:
             folded[head].append(index)
     return folded
+
+
+class Folding:
+    """The week's unusual cells made into stories, by how loudly they speak and what they share of complaints."""
+
+    def __init__(self, counts: CellCounts, scored: Scores, overlaps: Overlaps) -> None:
+        self._counts = counts
+        self._scored = scored
+        self._overlaps = overlaps
+        window = scored.scores.window[:, None]
+        observed = np.take_along_axis(scored.observed, window, axis=1)[:, 0].astype(np.float64)
+        expected = np.take_along_axis(scored.expected, window, axis=1)[:, 0]
+        relative_variance = np.take_along_axis(scored.baseline.relative_variance, window, axis=1)[:, 0]
+        spread = scored.baseline.dispersion + expected * relative_variance
+        self._strength = poisson_score(observed / spread, expected / spread)
+
+    def fold(self, is_selected: BoolArray) -> Folded:
+        """Return the heads among the selected cells, with their members."""
+        selected = [int(index) for index in np.flatnonzero(is_selected)]
+        limit = float(self._scored.scores.p_value[selected].max(initial=0.0))
+        strength = {index: float(self._strength[index]) for index in selected}
+
+        def which_explains(index: int, heads: list[int]) -> int | None:
+            return self._which_explains(index, heads, limit)
+
+        return fold_in_order(by_strength(selected, strength, self._counts.cells), which_explains)
+
+    def _which_explains(self, index: int, heads: list[int], limit: float) -> int | None:
+        """Return the strongest head that overlaps the cell if, but for the heads, it would not have been called.
+
+        What heads within the cell, or across it, hold of it is taken out. A head around it raises what is to be
+        expected of it as of all its parts, as uncertainly as the head's own count tells.
+        """
+        cells, scored = self._counts.cells, self._scored
+        touching = [head for head in heads if cells[head].overlaps(cells[index])]
+        if not touching:
+            return None
+        window = int(scored.scores.window[index])
+        around = [head for head in touching if cells[index] != cells[head] and cells[head].contains(cells[index])]
+        across = [cells[head] for head in touching if head not in around]
+        begins = self._counts.first_week + scored.baseline.start
+        observed, share = self._overlaps.outside(
+            cells[index], across, scored.windows[window], (begins, begins + scored.baseline.baseline_weeks)
+        )
+        expected, dispersion, variance = scored.expected_and_spread(index, window)
+        raised, unsure = 1.0, 0.0
+        for head in around:
+            ratio = float(scored.observed[head, window] / scored.expected[head, window])
+            if ratio > raised:
+                raised, unsure = ratio, 1.0 / max(int(scored.observed[head, window]), 1)
+        left = np.maximum(expected * share * raised, 1e-9)
+        chance = tail_probability(np.array([observed]), left, dispersion, variance + unsure)
+        return touching[0] if float(chance[0]) > limit else None

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from analytics.agency_cube import ABOVE, build_agency_cube, events_of
 from analytics.cube import Cell, WeeklyRow
-from analytics.detection import DetectionSettings, Finding, detect, score_cells
+from analytics.detection import Finding, detect
 from analytics.dimensions import Events, Overlaps, build_any_cube
 from analytics.multiplicity import benjamini_hochberg, tree_benjamini_hochberg
+from analytics.scores import DetectionSettings, score_cells
 from analytics.tails import critical_count, smallest_p_over_windows, tail_probability
 from analytics.wording import Labels, sentences
 

@@ -6,8 +6,9 @@ import numpy as np
 from analytics.agency_cube import build_agency_cube, events_of
 from analytics.arrays import FloatArray, IntArray
 from analytics.cube import Cell, CellCounts, WeeklyRow
-from analytics.detection import DetectionSettings, Finding, detect
+from analytics.detection import Finding, detect
 from analytics.dimensions import Events, Overlaps
+from analytics.scores import DetectionSettings
 
 WEEKS = 5 * 52 + 27
 LAST_WEEK = WEEKS - 1

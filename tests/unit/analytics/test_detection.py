@@ -8,8 +8,9 @@ import pytest
 
 from analytics.baseline import WEEKS_PER_YEAR
 from analytics.cube import Cell
-from analytics.detection import DetectionSettings, detect, hash_of_inputs, score_cells
+from analytics.detection import detect, hash_of_inputs
 from analytics.dimensions import Overlaps
+from analytics.scores import DetectionSettings, score_cells
 from tests.unit.analytics.simulated import (
     LAST_WEEK,
     SETTINGS,
