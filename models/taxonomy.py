@@ -79,10 +79,3 @@ class Taxonomy(Message):
             for term in self.terms
             if term.kind is kind and (on is None or term.retired_on is None or on < term.retired_on)
         )
-
-    def family_of(self, code: str) -> str:
-        """Return the family of a failure's code; a code without one raises KeyError."""
-        family = self.by_code[code].family
-        if family is None:
-            raise KeyError(code)
-        return family
