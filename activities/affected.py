@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -27,7 +26,15 @@ from temporalio.exceptions import ApplicationError
 from activities.affected_lists import as_approved, draw, locked_list, words_command
 from activities.database import transaction
 from activities.interface import Affected, AffectedAddress, AffectedProgress
-from activities.mail import Mail, Mailer, NotDeliveredYet, Undeliverable
+from activities.letter_values import always_there
+from activities.mail import (
+    DONE_WITHIN_SECONDS,
+    GIVE_UP_AFTER_ATTEMPTS,
+    Mail,
+    Mailer,
+    NotDeliveredYet,
+    Undeliverable,
+)
 from activities.policies import Policies
 from models.fixes.affected import message_id_for, remedy_in_words, told_in
 from models.letters import LetterKind, MissingValues
@@ -35,13 +42,9 @@ from models.policy import Policy
 from models.tables.affected import affected_list, affected_person
 from models.tables.fixes import fix_file, fix_text
 from models.tables.registers import staff
-from models.wording import day_in_words
 
 PEOPLE_AT_A_TIME = 100
 LETTERS_AT_ONCE = 8
-DONE_WITHIN_SECONDS = 25.0
-GIVE_UP_AFTER_ATTEMPTS = 130
-"""With an hour between attempts some five days, as RFC 5321 §4.5.4.1 advises."""
 NO_ADDRESS = "No way to reach this person is known."
 BY_TELEPHONE = "Only a telephone number is known; call this person."
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -193,17 +196,11 @@ class DatabaseAffected(Affected):
         agency = frame.policy.agency
         language = agency.language_for(person.language)
         letter = frame.policy.letter(LetterKind.AFFECTED, language)
-        plain = letter.model_copy(update={"body": letter.body.replace("**", "")})
-        began_on = frame.listed.begun_at.astimezone(ZoneInfo(agency.time_zone)).date()
-        filled = plain.filled(
-            {
-                "greeting": agency.greeting_for(name or None, language),
-                "agency_name": agency.name,
-                "agency_phone": agency.contact.phone,
-                "agency_email": agency.contact.email,
+        filled = letter.in_plain_text().filled(
+            always_there(agency, name, frame.listed.begun_at, language)
+            | {
                 "contact_name": frame.owner,
                 "contact_phone": agency.contact.phone,
-                "received_on": day_in_words(began_on, language),
                 "words": _words(frame, language),
                 "remedy": _remedy(person, language),
             }

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.database import agencies, transaction
-from activities.letter_values import Links
+from activities.letter_values import Links, always_there
 from activities.mail import Mail, Mailer, NotDeliveredYet, Undeliverable
 from activities.policies import Policies
 from models.agency import Executive
@@ -160,18 +160,8 @@ class Alerts:
     def _mail(self, policy: Policy, executive: Executive, alert: Alert, message_id: str) -> Mail:
         agency = policy.agency
         language = agency.languages[0]
-        letter = policy.letter(alert.kind)
-        filled = letter.model_copy(update={"body": letter.body.replace("**", "")}).filled(
-            {
-                "executive_title": executive.title,
-                "greeting": agency.greeting_for(None, language),
-                "agency_name": agency.name,
-                "agency_phone": agency.contact.phone,
-                "agency_email": agency.contact.email,
-                "received_on": day_in_words(alert.at.astimezone(ZoneInfo(agency.time_zone)).date(), language),
-                **alert.values,
-            }
-        )
+        said = always_there(agency, "", alert.at, language) | {"executive_title": executive.title, **alert.values}
+        filled = policy.letter(alert.kind).in_plain_text().filled(said)
         return Mail(
             message_id=message_id,
             sender=self._mail_from,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,8 +12,7 @@ from uuid import UUID
 
 from cachetools import LRUCache
 from psycopg.errors import UniqueViolation
-from sqlalchemy import Row, or_, select, text
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
@@ -23,6 +22,7 @@ from activities import read_model
 from activities.database import transaction
 from activities.interface import Batch, CaseAddress, CaseRecords, Loaded, Recorded
 from activities.policies import Policies
+from activities.story_records import RecordBehind, event_columns, faults_marked, held_instead
 from models.aggregates import cells_of, changes, happened_at, queues_of
 from models.case import Case, new_case
 from models.clocks import Rules
@@ -30,7 +30,7 @@ from models.commands import SYSTEM, Receipt, Receive
 from models.events import GENESIS_HASH, Event, chained
 from models.outgoing import Outgoing, letters_of
 from models.story import apply, fold
-from models.tables.cases import case_event, fault
+from models.tables.cases import case_event
 from models.tables.receipts import content, receipt
 
 OPENING_KEY = "receive"
@@ -84,17 +84,11 @@ class DatabaseCaseRecords(CaseRecords):
     @activity.defn(name="record")
     async def record(self, batch: Batch) -> Recorded:
         """Append the batch in one transaction, or answer with what the record holds instead."""
-        try:
+        async with faults_marked(self._engine, batch.agency, batch.case_id):
             if await self._append_to_known(batch):
                 return Recorded()
             async with transaction(self._engine, batch.agency) as connection:
                 return await self._record(connection, batch)
-        except KeyOfAnotherRequest as problem:
-            await self._mark(batch, "key_reused", str(problem))
-            raise ApplicationError(str(problem), type="KeyReused", non_retryable=True) from problem
-        except RecordBehind as problem:
-            await self._mark(batch, "record_behind", str(problem))
-            raise ApplicationError(str(problem), type="RecordBehind", non_retryable=True) from problem
 
     async def _append_to_known(self, batch: Batch) -> bool:
         """Append in one round trip to a case this process knows, if the record still ends where it thinks."""
@@ -109,8 +103,9 @@ class DatabaseCaseRecords(CaseRecords):
         first = batch.events[0].sequence
         stored = await read_model.stored_case(connection, batch.case_id)
         before, last_hash = stored or (await bare_case(connection, batch.case_id), GENESIS_HASH)
-        if (answer := await _held(connection, batch)) is not None:
-            return answer
+        held = await held_instead(connection, case_event, case_event.c.case_id == batch.case_id, batch.events)
+        if held.since or held.earlier:
+            return Recorded(held=_events(held.since), earlier=_events(held.earlier))
         if before.sequence != first - 1:
             message = f"The record ends at event {before.sequence}, the workflow goes on from {first - 1}."
             raise RecordBehind(message)
@@ -187,37 +182,10 @@ class DatabaseCaseRecords(CaseRecords):
             attention=(SAFETY,) if is_alarming else (),
         )
 
-    async def _mark(self, batch: Batch, kind: str, detail: str) -> None:
-        async with transaction(self._engine, batch.agency) as connection:
-            row = {"agency": batch.agency, "case_id": batch.case_id, "kind": kind, "detail": detail}
-            await connection.execute(upsert(fault).values(row).on_conflict_do_nothing())
-
-
-class KeyOfAnotherRequest(Exception):
-    """A command key has been recorded with another request."""
-
-
-class RecordBehind(Exception):
-    """The workflow knows events that the record does not hold, which cannot come about by crashes."""
-
 
 def event_row(agency: str, event: Event, canonical: bytes, event_hash: bytes) -> dict[str, Any]:
     """Return an event's row of `case_event`."""
-    command = event.command
-    return {
-        "case_id": event.case_id,
-        "sequence": event.sequence,
-        "agency": agency,
-        "command_key": command.key,
-        "request_hash": command.request_hash,
-        "action": command.action.value,
-        "actor": command.actor.name,
-        "role": command.actor.role.value,
-        "state": event.target.value,
-        "at": event.at,
-        "canonical": canonical,
-        "hash": event_hash,
-    }
+    return {"case_id": event.case_id} | event_columns(agency, event, canonical, event_hash)
 
 
 async def bare_case(connection: AsyncConnection, case_id: UUID) -> Case:
@@ -239,38 +207,13 @@ async def _last_hash(connection: AsyncConnection, case: Case) -> bytes:
 async def events_of(connection: AsyncConnection, case_id: UUID) -> list[Event]:
     """Return all events of a case in order."""
     query = select(case_event.c.canonical).where(case_event.c.case_id == case_id).order_by(case_event.c.sequence)
-    return [Event.model_validate_json(canonical) for canonical in await connection.scalars(query)]
+    return list(_events(await connection.scalars(query)))
+
+
+def _events(stored: Iterable[bytes]) -> tuple[Event, ...]:
+    return tuple(Event.model_validate_json(canonical) for canonical in stored)
 
 
 async def case_from_events(connection: AsyncConnection, case_id: UUID) -> Case:
     """Return the case folded from its receipt and events."""
     return fold(await bare_case(connection, case_id), await events_of(connection, case_id))
-
-
-async def _held(connection: AsyncConnection, batch: Batch) -> Recorded | None:
-    """Return what the record holds instead of the batch, or None if the batch can be appended."""
-    first = batch.events[0].sequence
-    asked = {event.command.key: event.command.request_hash for event in batch.events}
-    query = (
-        select(case_event.c.sequence, case_event.c.command_key, case_event.c.request_hash, case_event.c.canonical)
-        .where(
-            case_event.c.case_id == batch.case_id,
-            or_(case_event.c.sequence >= first, case_event.c.command_key.in_(list(asked))),
-        )
-        .order_by(case_event.c.sequence)
-    )
-    rows = (await connection.execute(query)).all()
-    if not rows:
-        return None
-    for row in rows:
-        if asked.get(row.command_key, row.request_hash) != row.request_hash:
-            message = f"The key {row.command_key} belongs to event {row.sequence} and was sent with another request."
-            raise KeyOfAnotherRequest(message)
-    return Recorded(
-        held=tuple(_event(row) for row in rows if row.sequence >= first),
-        earlier=tuple(_event(row) for row in rows if row.sequence < first),
-    )
-
-
-def _event(row: Row[*tuple[Any, ...]]) -> Event:
-    return Event.model_validate_json(row.canonical)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stored events checked against their own bytes: the chain of hashes, the columns beside it, the texts it refers to."""
+"""Stored events checked against their own bytes: the chain of hashes, the columns beside it, the texts they refer to.
+
+Cases and systemic fixes are checked alike.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -57,6 +60,33 @@ def text_refs(value: object) -> Iterator[dict[str, str]]:
     if isinstance(value, list):
         for item in value:
             yield from text_refs(item)
+
+
+def missing_texts(texts: Mapping[str, Row[Any]], told: Sequence[Any]) -> int:
+    """Return how many texts the events refer to that are there no longer: disposal removes them, which is no break."""
+    return len({ref["id"] for ref in text_refs(told)} - texts.keys())
+
+
+def text_breaks(texts: Mapping[str, Row[Any]], told: Sequence[Any]) -> Iterator[str]:
+    """Yield every text that is not the one its event refers to."""
+    told_of = {ref["id"]: ref["digest"] for ref in text_refs(told)}
+    for text_id, stored in texts.items():
+        if not stored.is_whole or stored.digest != told_of.get(text_id, stored.digest):
+            yield f"the text {text_id} is not the one that was recorded; its digest differs."
+
+
+def read_model_breaks(file: Row[Any] | None, events: Sequence[Row[Any]]) -> Iterator[str]:
+    """Yield what the read model has otherwise than the last event."""
+    last = events[-1] if events else None
+    if file is None or last is None:
+        if file is not None:
+            yield "the read model knows it, but there are no events."
+        elif last is not None:
+            yield "there are events, but the read model does not know it."
+    elif file.sequence != last.sequence:
+        yield f"the read model stands at event {file.sequence}, the events end with {last.sequence}."
+    elif file.last_hash != last.hash:
+        yield "the read model was made from another last event."
 
 
 def moment_of(spelled: str | None) -> datetime | None:

@@ -25,7 +25,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from activities.case_records import bare_case, events_of
 from activities.database import transaction
 from activities.letter_values import Links, Told, filled_letter, text_ref
-from activities.mail import Mail, Mailer, NotDeliveredYet, Undeliverable
+from activities.mail import (
+    DONE_WITHIN_SECONDS,
+    GIVE_UP_AFTER_ATTEMPTS,
+    Mail,
+    Mailer,
+    NotDeliveredYet,
+    Undeliverable,
+)
 from activities.pending import Claimed, PendingQueue
 from activities.policies import Policies
 from models.case import Case
@@ -41,12 +48,8 @@ from models.terms import Role
 from models.working_time import OutsideCalendar
 
 IN_FLIGHT = 8
-DONE_WITHIN_SECONDS = 25.0
-"""Less than a claim lasts, so that no other worker takes the letter up meanwhile."""
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(hours=1)
-GIVE_UP_AFTER_ATTEMPTS = 130
-"""With an hour between attempts some five days, as RFC 5321 §4.5.4.1 advises."""
 UNDELIVERABLE = "letter_undeliverable"
 WAITS = "letter_waits"
 """Faults of a case: a letter was given up, or cannot be written until somebody mends the policy."""

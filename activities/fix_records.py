@@ -8,30 +8,29 @@ fifty events in its life.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, or_, select, text
+from sqlalchemy import Row, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.affected_lists import begin_list
-from activities.case_records import KeyOfAnotherRequest, RecordBehind
 from activities.database import transaction
 from activities.fix_effect import effect_of
 from activities.folding import cell_totals
 from activities.interface import EffectLook, FixAddress, FixBatch, FixRecorded, FixRecords, LoadedFix
 from activities.policies import Policies
+from activities.story_records import RecordBehind, event_columns, faults_marked, held_instead
 from models.events import GENESIS_HASH, chained
 from models.fixes.commands import FIX_COMMAND, Effect, Open
 from models.fixes.fix import Fix, FixEvent
 from models.fixes.story import apply, fold
 from models.fixes.watching import Rhythm
-from models.tables.cases import fault
 from models.tables.fixes import fix_event, fix_file, fix_opening
 
 # Before its first event a fix has no row of its own that could be locked.
@@ -67,19 +66,16 @@ class DatabaseFixRecords(FixRecords):
     @activity.defn(name="record_fix")
     async def record_fix(self, batch: FixBatch) -> FixRecorded:
         """Append the batch in one transaction, or answer with what the record holds instead."""
-        try:
-            async with transaction(self._engine, batch.agency) as connection:
-                await lock_fix(connection, batch.fix_id)
-                if (answer := await _held(connection, batch)) is not None:
-                    return answer
-                await append_fix_events(connection, batch)
-                return FixRecorded()
-        except KeyOfAnotherRequest as problem:
-            await self._mark(batch, "key_reused", str(problem))
-            raise ApplicationError(str(problem), type="KeyReused", non_retryable=True) from problem
-        except RecordBehind as problem:
-            await self._mark(batch, "record_behind", str(problem))
-            raise ApplicationError(str(problem), type="RecordBehind", non_retryable=True) from problem
+        async with (
+            faults_marked(self._engine, batch.agency, batch.fix_id),
+            transaction(self._engine, batch.agency) as connection,
+        ):
+            await lock_fix(connection, batch.fix_id)
+            held = await held_instead(connection, fix_event, fix_event.c.fix_id == batch.fix_id, batch.events)
+            if held.since or held.earlier:
+                return FixRecorded(held=_events(held.since), earlier=_events(held.earlier))
+            await append_fix_events(connection, batch)
+            return FixRecorded()
 
     @activity.defn(name="look_at_effect")
     async def look_at_effect(self, look: EffectLook) -> Effect:
@@ -89,11 +85,6 @@ class DatabaseFixRecords(FixRecords):
             noon = datetime.combine(look.as_of, time(12), UTC)
             _, policy = await self._policies.in_force(connection, look.agency, noon)
         return await asyncio.to_thread(effect_of, look.fix, totals, look.as_of, policy)
-
-    async def _mark(self, batch: FixBatch, kind: str, detail: str) -> None:
-        async with transaction(self._engine, batch.agency) as connection:
-            row = {"agency": batch.agency, "case_id": batch.fix_id, "kind": kind, "detail": detail}
-            await connection.execute(upsert(fault).values(row).on_conflict_do_nothing())
 
 
 async def lock_fix(connection: AsyncConnection, fix_id: UUID) -> None:
@@ -119,7 +110,7 @@ async def append_fix_events(connection: AsyncConnection, batch: FixBatch) -> Fix
         stages.append(fix)
         canonical = event.canonical()
         last_hash = chained(last_hash, canonical)
-        rows.append(_event_row(batch.agency, event, canonical, last_hash))
+        rows.append({"fix_id": event.fix_id} | event_columns(batch.agency, event, canonical, last_hash))
     await connection.execute(insert(fix_event), rows)
     await put_fix(connection, fix, last_hash)
     for stage, event in zip(stages, batch.events, strict=True):
@@ -139,7 +130,11 @@ async def put_fix(connection: AsyncConnection, fix: Fix, last_hash: bytes) -> No
 async def fix_events(connection: AsyncConnection, fix_id: UUID) -> list[FixEvent]:
     """Return all events of a fix in order."""
     query = select(fix_event.c.canonical).where(fix_event.c.fix_id == fix_id).order_by(fix_event.c.sequence)
-    return [FixEvent.model_validate_json(canonical) for canonical in await connection.scalars(query)]
+    return list(_events(await connection.scalars(query)))
+
+
+def _events(stored: Iterable[bytes]) -> tuple[FixEvent, ...]:
+    return tuple(FixEvent.model_validate_json(canonical) for canonical in stored)
 
 
 async def _opening_row(connection: AsyncConnection, fix_id: UUID) -> Row[Any]:
@@ -155,52 +150,6 @@ def _opening(row: Row[Any]) -> Open:
     command = FIX_COMMAND.validate_json(bytes(row.command))
     assert isinstance(command, Open)
     return command
-
-
-async def _held(connection: AsyncConnection, batch: FixBatch) -> FixRecorded | None:
-    """Return what the record holds instead of the batch, or None if the batch can be appended."""
-    first = batch.events[0].sequence
-    asked = {event.command.key: event.command.request_hash for event in batch.events}
-    query = (
-        select(fix_event.c.sequence, fix_event.c.command_key, fix_event.c.request_hash, fix_event.c.canonical)
-        .where(
-            fix_event.c.fix_id == batch.fix_id,
-            or_(fix_event.c.sequence >= first, fix_event.c.command_key.in_(list(asked))),
-        )
-        .order_by(fix_event.c.sequence)
-    )
-    rows = (await connection.execute(query)).all()
-    for row in rows:
-        if asked.get(row.command_key, row.request_hash) != row.request_hash:
-            message = f"The key {row.command_key} belongs to event {row.sequence} and was sent with another request."
-            raise KeyOfAnotherRequest(message)
-    return FixRecorded(held=_since(rows, first), earlier=_before(rows, first)) if rows else None
-
-
-def _since(rows: Sequence[Row[*tuple[Any, ...]]], first: int) -> tuple[FixEvent, ...]:
-    return tuple(FixEvent.model_validate_json(row.canonical) for row in rows if row.sequence >= first)
-
-
-def _before(rows: Sequence[Row[*tuple[Any, ...]]], first: int) -> tuple[FixEvent, ...]:
-    return tuple(FixEvent.model_validate_json(row.canonical) for row in rows if row.sequence < first)
-
-
-def _event_row(agency: str, event: FixEvent, canonical: bytes, event_hash: bytes) -> dict[str, Any]:
-    command = event.command
-    return {
-        "fix_id": event.fix_id,
-        "sequence": event.sequence,
-        "agency": agency,
-        "command_key": command.key,
-        "request_hash": command.request_hash,
-        "action": command.action.value,
-        "actor": command.actor.name,
-        "role": command.actor.role.value,
-        "state": event.target.value,
-        "at": event.at,
-        "canonical": canonical,
-        "hash": event_hash,
-    }
 
 
 def fix_row(fix: Fix, last_hash: bytes) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from models.agency import Agency
 from models.case import Case
 from models.clocks import Rules, clocks_of, pause_until, review_promised_until
 from models.commands import (
@@ -86,19 +87,28 @@ class Told:
 
 def filled_letter(letter: Letter, told: Told, links: Links) -> Filled:
     """Return the letter ready to send; raises MissingValues."""
-    # Sent as plain text, where Markdown's emphasis would only be noise; what people wrote stays as they wrote it.
-    plain = letter.model_copy(update={"body": letter.body.replace("**", "")})
-    return plain.filled(_values(told, letter.language, links))
+    return letter.in_plain_text().filled(_values(told, letter.language, links))
+
+
+def always_there(agency: Agency, addressee: str, received_at: datetime, language: str) -> dict[str, str]:
+    """Return what any letter may say (`ALWAYS_THERE` in models/letters.py).
+
+    An addressee whose name nobody knows is empty.
+    """
+    return {
+        "greeting": agency.greeting_for(addressee or None, language),
+        "agency_name": agency.name,
+        "agency_phone": agency.contact.phone,
+        "agency_email": agency.contact.email,
+        "received_on": day_in_words(received_at.astimezone(ZoneInfo(agency.time_zone)).date(), language),
+    }
 
 
 def _values(told: Told, language: str, links: Links) -> dict[str, str]:
     agency, case = told.policy.agency, told.case
     return (
-        {
-            "agency_name": agency.name,
-            "agency_phone": agency.contact.phone,
-            "agency_email": agency.contact.email,
-            "greeting": agency.greeting_for(told.complainant or None, language),
+        always_there(agency, told.complainant, case.counted_from, language)
+        | {
             "notice": agency.notice[language],
             "external_route": agency.external_route[language],
             "reference": case.receipt.reference,
@@ -146,7 +156,6 @@ def _dates(told: Told, language: str) -> dict[str, str]:
     asked_at = max((pause.started_at for pause in case.pauses), default=None)
     review_until = review_promised_until(case, rules)
     dates = {
-        "received_on": words(case.counted_from),
         "acknowledge_by": words(due[ClockName.ACKNOWLEDGE]) if ClockName.ACKNOWLEDGE in due else None,
         "answer_by": next((words(due[name]) for name in _ANSWERING if name in due), None),
         "reply_by": words(pause_until(asked_at, rules)) if asked_at else None,

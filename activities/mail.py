@@ -28,6 +28,10 @@ from models.wording import day_in_words
 PERMANENT = 500
 """Replies from here on are final, those below may come out otherwise another day (RFC 5321 §4.2.1)."""
 SEND_WITHIN_SECONDS = 15.0
+DONE_WITHIN_SECONDS = 25.0
+"""Less than a claim of the outbox lasts, so that no other worker takes the letter up meanwhile."""
+GIVE_UP_AFTER_ATTEMPTS = 130
+"""With an hour between attempts some five days, as RFC 5321 §4.5.4.1 advises."""
 _DEFAULT_PORT = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 _LOCAL_PART = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}$")
 _DOMAIN = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")

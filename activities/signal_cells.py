@@ -22,15 +22,15 @@ from analytics.arrays import FloatArray
 from analytics.baseline import BaselineSettings
 from analytics.cube import Cell, CellCounts, WeeklyRow, monday_of, week_of
 from analytics.delays import Confirmed, completeness
-from analytics.detection import DetectionSettings, hash_of_inputs
+from analytics.detection import hash_of_inputs
 from analytics.dimensions import Events
 from analytics.places import ELSEWHERE
+from analytics.scores import DetectionSettings
 from analytics.standing import TRAILING_WEEKS
 from models.aggregates import Cell as CountedCell
-from models.fixes.cells import INTAKE_FAMILY, OTHER_FAMILY
+from models.fixes.cells import families_of, family_of
 from models.messages import sha256
 from models.policy import Policy
-from models.taxonomy import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def prepare(measure: Measure, inputs: Inputs, policy: Policy) -> Prepared:
     longest = settings.baseline.longest_baseline_weeks + max(settings.baseline.gap_weeks, TRAILING_WEEKS)
     first_week = min(max(min((row.week for row in rows), default=last), last - longest + 1), last)
     rows = [row for row in rows if row.week >= first_week]
-    families = families_of(policy, measure, rows)
+    families = _families(policy, measure, rows)
     regions = {office.id: office.region for office in policy.agency.offices}
     events = events_of(rows, families, regions)
     cube = build_agency_cube(events, first_week=first_week, as_of_week=last)
@@ -188,12 +188,10 @@ def settings_of(policy: Policy) -> DetectionSettings:
     )
 
 
-def families_of(policy: Policy, measure: Measure, rows: Sequence[WeeklyRow]) -> Mapping[str, str]:
+def _families(policy: Policy, measure: Measure, rows: Sequence[WeeklyRow]) -> Mapping[str, str]:
     """Return the family of every code that occurs, also of codes the policy does not know (imports keep their own)."""
-    if measure == "intake":
-        return {row.failure: INTAKE_FAMILY for row in rows}
-    known = {term.code: term.family for term in policy.taxonomy.of(Kind.FAILURE)}
-    return {row.failure: known.get(row.failure) or OTHER_FAMILY for row in rows}
+    known = families_of(policy)
+    return {row.failure: family_of(measure, row.failure, known) for row in rows}
 
 
 def outside_of(measure: Measure, inputs: Inputs, policy: Policy, first_week: int) -> Outside:

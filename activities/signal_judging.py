@@ -21,9 +21,7 @@ from analytics.creeping import Creeping, Crept, find_creeping
 from analytics.cube import Cell
 from analytics.detection import (
     Detected,
-    DetectionSettings,
     Finding,
-    Scores,
     detect_within_budget,
     finding_about,
     is_more_than_copies,
@@ -31,6 +29,7 @@ from analytics.detection import (
 )
 from analytics.dimensions import Overlaps
 from analytics.lifetime import Ledger, LifetimeSettings, WeekSpent, entered, false_share_bound, level_of
+from analytics.scores import DetectionSettings, Scores
 from analytics.standing import TRAILING_WEEKS, FailureSeen, OutOfProportion, out_of_proportion
 from analytics.tails import threshold_count
 from models.messages import sha256

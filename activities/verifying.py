@@ -20,7 +20,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.anchoring import FIRST_HASH, AnchorHash, Counts
-from activities.chains import chain_breaks, column_breaks, moment_of, text_refs
+from activities.chains import chain_breaks, column_breaks, missing_texts, moment_of, read_model_breaks, text_breaks
 from activities.folding import queue_totals
 from activities.verifying_fixes import fixes_of
 from models.messages import canonical
@@ -161,8 +161,9 @@ def _judge(case: StoredCase, verdict: Verdict) -> None:
     broken = list(chain_breaks(case.events))
     if not broken:  # what the bytes say is worth comparing only where they are the ones that were written
         told = [json.loads(event.canonical) for event in case.events]
-        broken += [*_receipt_breaks(case, told), *column_breaks(case.events, told), *_text_breaks(case, told, verdict)]
-    broken += _read_model_breaks(case)
+        broken += [*_receipt_breaks(case, told), *column_breaks(case.events, told), *text_breaks(case.texts, told)]
+        verdict.removed_texts += missing_texts(case.texts, told)
+    broken += read_model_breaks(case.file, case.events)
     verdict.note(f"{case.name}: {sentence}" for sentence in broken)
 
 
@@ -181,27 +182,6 @@ def _receipt_breaks(case: StoredCase, told: list[Any]) -> Iterator[str]:
             yield f"the receipt's column {name} says {moment}, the receipt itself {facts.get(name)}."
     if told and canonical(told[0]["command"].get("receipt")) != case.receipt.facts:
         yield "the receipt is not the one that its first event tells of."
-
-
-def _text_breaks(case: StoredCase, told: list[Any], verdict: Verdict) -> Iterator[str]:
-    told_of = {ref["id"]: ref["digest"] for ref in text_refs(told)}
-    verdict.removed_texts += len(told_of.keys() - case.texts.keys())
-    for text_id, stored in case.texts.items():
-        if not stored.is_whole or stored.digest != told_of.get(text_id, stored.digest):
-            yield f"the text {text_id} is not the one that was recorded; its digest differs."
-
-
-def _read_model_breaks(case: StoredCase) -> Iterator[str]:
-    last = case.events[-1] if case.events else None
-    if case.file is None or last is None:
-        if case.file is not None:
-            yield "the read model knows it, but there are no events."
-        elif last is not None:
-            yield "there are events, but the read model does not know it."
-    elif case.file.sequence != last.sequence:
-        yield f"the read model stands at event {case.file.sequence}, the events end with {last.sequence}."
-    elif case.file.last_hash != last.hash:
-        yield "the read model was made from another last event."
 
 
 async def _judge_fixes(connection: AsyncConnection, verdict: Verdict) -> None:

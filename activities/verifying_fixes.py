@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.chains import chain_breaks, column_breaks, text_refs
+from activities.chains import chain_breaks, column_breaks, missing_texts, read_model_breaks, text_breaks
 from models.messages import canonical
 
 _FIXES = text("""
@@ -41,43 +41,29 @@ class StoredFix:
     @property
     def removed_texts(self) -> int:
         """How many texts its events refer to that are there no longer: disposal removes them, as those of a case."""
-        told_of = {ref["id"] for event in self.events for ref in text_refs(json.loads(event.canonical))}
-        return len(told_of - self.texts.keys())
+        return missing_texts(self.texts, self._told())
 
     def breaks(self) -> Iterator[str]:
         """Yield what does not hold, in sentences."""
         broken = list(chain_breaks(self.events))
         if not broken:
-            told = [json.loads(event.canonical) for event in self.events]
+            told = self._told()
             broken += [
                 *self._opening_breaks(told),
                 *column_breaks(self.events, told, "fix_id"),
-                *self._text_breaks(told),
+                *text_breaks(self.texts, told),
             ]
-        broken += self._read_model_breaks()
+        broken += read_model_breaks(self.file, self.events)
         yield from (f"Fix {self.fix_id}: {sentence}" for sentence in broken)
+
+    def _told(self) -> list[Any]:
+        return [json.loads(event.canonical) for event in self.events]
 
     def _opening_breaks(self, told: list[Any]) -> Iterator[str]:
         if self.opening is None:
             yield "nothing opens it, there is only what came after."
         elif told and canonical(told[0]["command"]) != bytes(self.opening.command):
             yield "what opened it is not what its first event tells of."
-
-    def _text_breaks(self, told: list[Any]) -> Iterator[str]:
-        told_of = {ref["id"]: ref["digest"] for ref in text_refs(told)}
-        for text_id, stored in self.texts.items():
-            if not stored.is_whole or stored.digest != told_of.get(text_id, stored.digest):
-                yield f"the text {text_id} is not the one that was recorded; its digest differs."
-
-    def _read_model_breaks(self) -> Iterator[str]:
-        last = self.events[-1] if self.events else None
-        if self.file is None or last is None:
-            if self.file is not None:
-                yield "the read model knows it, but there are no events."
-            elif last is not None:
-                yield "there are events, but the read model does not know it."
-        elif (self.file.sequence, bytes(self.file.last_hash)) != (last.sequence, bytes(last.hash)):
-            yield f"the read model stands at event {self.file.sequence}, the events end with {last.sequence}."
 
 
 async def fixes_of(connection: AsyncConnection, agency: str) -> AsyncIterator[StoredFix]:

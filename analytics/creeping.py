@@ -15,10 +15,11 @@ from analytics.arrays import BoolArray, FloatArray, IntArray
 from analytics.baseline import NOTHING_KNOWN, Baseline, KnownReasons, baseline_gap_weeks, fit_baseline
 from analytics.creep import chance_though_uncertain, guarded, sums, threshold_for, weeks_under_way
 from analytics.cube import Cell, CellCounts
-from analytics.detection import DetectionSettings, LettersOf, is_more_than_copies, is_of_open_matter, tested_families
+from analytics.detection import LettersOf, is_more_than_copies, is_of_open_matter
 from analytics.folding import Folded, by_strength, fold_in_order
 from analytics.multiplicity import focused, tree_benjamini_hochberg
 from analytics.newcomers import has_past
+from analytics.scores import DetectionSettings, tested_families
 
 SUMMED_WEEKS = 52
 RATE_RATIO = 1.5
@@ -187,7 +188,7 @@ def _rises_by_new_kinds(counts: CellCounts, summed: _Sums, cell: int, settings: 
     of_new_kinds = [
         index
         for index, part in enumerate(counts.cells)
-        if part.failure and not summed.has_past[index] and whole.meet(Cell(part.family, part.failure)) == part
+        if part.failure and not summed.has_past[index] and _is_kind_within(part, whole)
     ]
     if not of_new_kinds:
         return False
@@ -200,6 +201,11 @@ def _rises_by_new_kinds(counts: CellCounts, summed: _Sums, cell: int, settings: 
         RATE_RATIO,
     )
     return bool(chance[0] > settings.false_alarm_rate)
+
+
+def _is_kind_within(part: Cell, whole: Cell) -> bool:
+    """Return whether a cell is one failure of all that another counts, narrower by nothing else."""
+    return whole.contains(part) and part.named == whole.named | {"family": part.family, "failure": part.failure}
 
 
 def _overlapped(cells: Sequence[Cell], index: int, heads: list[int]) -> int | None:

@@ -2,70 +2,32 @@
 """Which process failures recur more than chance explains, in one week, over all cells of the cube.
 
 `detect` is the entry. It is a pure function of the counts, the week and the settings: run again on the same inputs
-(`hash_of_inputs`), it gives the same findings. Steps: baseline.py (what was to be expected), tails.py (how unusual),
-multiplicity.py (false alarms held in check), folding.py (one failure, one finding), and across weeks lifetime.py.
+(`hash_of_inputs`), it gives the same findings. Steps: baseline.py (what was to be expected), scores.py and tails.py
+(how unusual), multiplicity.py (false alarms held in check), folding.py (one failure, one finding), and across weeks
+lifetime.py.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from analytics.arrays import BoolArray, FloatArray, IntArray
-from analytics.baseline import (
-    NOTHING_KNOWN,
-    WEEKS_PER_YEAR,
-    Baseline,
-    BaselineSettings,
-    KnownReasons,
-    baseline_gap_weeks,
-    fit_baseline,
-)
+from analytics.baseline import NOTHING_KNOWN, WEEKS_PER_YEAR, Baseline, KnownReasons
 from analytics.cube import Cell, CellCounts
 from analytics.dimensions import Overlaps
-from analytics.folding import Folded, by_strength, fold, fold_in_order
+from analytics.folding import Folding
 from analytics.multiplicity import focused, tree_benjamini_hochberg
-from analytics.newcomers import has_past, new_since
-from analytics.subset_scan import poisson_score
-from analytics.tails import WindowScores, smallest_p_over_windows, tail_probability, threshold_count
+from analytics.newcomers import new_since
+from analytics.scores import DetectionSettings, Scores, history, score_cells
+from analytics.tails import tail_probability, threshold_count
 
 METHOD = "harmonic-nb/5"
 """Changed whenever the same inputs may give another answer; part of the inputs' hash."""
 LettersOf = Callable[[Cell, int], tuple[int, int]]
 """How many different letters are behind a cell's last so many weeks, and how many complaints only copy one of them."""
-LAST = 99
-"""More than a cell can name."""
-SHARE_THAT_EXPLAINS = 0.8
-"""A narrower cell that holds this share of a broader cell's excess explains it."""
-
-
-@dataclass(frozen=True, slots=True)
-class DetectionSettings:
-    """The numbers a run depends on.
-
-    `false_discovery_rate`: of the cells called unusual in a week, the share that may be chance. `false_alarm_rate`: the
-    chance per cell and week that nothing but chance calls it unusual; also sets thresholds and the chart's upper band.
-    `floor_count`: fewer complaints are never a finding, nor fewer than
-    `floor_letters` different letters. Lengths in weeks.
-    """
-
-    windows: tuple[int, ...] = (1, 2, 4, 8, 13)
-    false_discovery_rate: float = 0.10
-    false_alarm_rate: float = 0.01
-    floor_count: int = 3
-    floor_letters: int = 1
-    chart_weeks: int = 104
-    baseline: BaselineSettings = field(default_factory=BaselineSettings)
-
-    def __post_init__(self) -> None:
-        if not self.windows or any(window < 1 for window in self.windows):
-            raise ValueError("Windows are whole weeks, and there must be one.")
-        if tuple(sorted(set(self.windows))) != self.windows:
-            raise ValueError("Windows go from short to long, each once.")
-        if not (0 < self.false_discovery_rate < 1 and 0 < self.false_alarm_rate < 1):
-            raise ValueError("Rates lie between 0 and 1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,57 +93,13 @@ class Finding:
         return is_same_failure or head in self.cells or self.cell in others
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Every cell in the week looked at: counts cells by windows, p and q per cell, and the baseline they stand on."""
-
-    windows: tuple[int, ...]
-    observed: IntArray
-    expected: FloatArray
-    scores: WindowScores
-    q_values: FloatArray
-    baseline: Baseline
-    families: IntArray
-    tested_counts: IntArray
-
-    def expected_and_spread(self, cell: int, window: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return the expectation, dispersion and relative variance of one cell and window, as arrays of one."""
-        return (
-            self.expected[cell, window : window + 1],
-            self.baseline.dispersion[cell : cell + 1],
-            self.baseline.relative_variance[cell, window : window + 1],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """What folding asks, answered from the scores."""
-
-    scored: Scores
-    false_alarm_rate: float
-
-    def excess(self, cell: int, window_of: int) -> float:
-        window = self.scored.scores.window[window_of]
-        return float(self.scored.observed[cell, window] - self.scored.expected[cell, window])
-
-    def explains(self, excess: float, of: int) -> bool:
-        """Whether the excess is most of the cell's own, or the cell without it would be nothing unusual."""
-        if excess >= SHARE_THAT_EXPLAINS * self.excess(of, of):
-            return True
-        window = int(self.scored.scores.window[of])
-        remaining = np.ceil(self.scored.observed[of, window : window + 1] - excess)
-        return bool(
-            tail_probability(remaining, *self.scored.expected_and_spread(of, window))[0] > self.false_alarm_rate
-        )
-
-
 def detect(
-    counts: CellCounts, *, as_of_week: int, settings: DetectionSettings, overlaps: Overlaps | None = None
+    counts: CellCounts, *, as_of_week: int, settings: DetectionSettings, overlaps: Overlaps
 ) -> tuple[Finding, ...]:
     """Return the findings of the week, the least likely first; none while the history is too short to judge by.
 
-    Weeks after `as_of_week` are not looked at. `overlaps` says how cells of any dimensions lie within each other; cells
-    of failures in families need none. Raises ValueError when the week lies outside the counts.
+    Weeks after `as_of_week` are not looked at. `overlaps` are those of the events the cells were built of. Raises
+    ValueError when the week lies outside the counts.
     """
     return detect_within_budget(
         counts, as_of_week=as_of_week, settings=settings, level=settings.false_discovery_rate, overlaps=overlaps
@@ -204,8 +122,8 @@ def detect_within_budget(
     as_of_week: int,
     settings: DetectionSettings,
     level: float,
+    overlaps: Overlaps,
     open_matters: Sequence[tuple[Cell, ...]] = (),
-    overlaps: Overlaps | None = None,
     known: KnownReasons = NOTHING_KNOWN,
     letters_of: LettersOf | None = None,
 ) -> Detected:
@@ -215,12 +133,12 @@ def detect_within_budget(
     at the settings' own rate, and are no discovery. `known` has a row for each cell. An unusual cell that is
     nothing unusual once near-copies count as one letter, or has too few different letters, is nothing, though tested.
     """
-    looked_at = _history(counts, as_of_week)
+    looked_at = history(counts, as_of_week)
     is_open = is_of_open_matter(counts, open_matters)
     scored = score_cells(counts, as_of_week=as_of_week, settings=settings, known=known)
     if scored is None:
         return Detected((), 0, 0)
-    folding = _Folding(counts, scored, settings, overlaps)
+    folding = Folding(counts, scored, overlaps, settings.floor_count)
     p_values = scored.scores.p_value
     may = _may(counts, scored, settings, letters_of)
     is_new = _new(scored, is_open, level, settings, folding, may)
@@ -242,7 +160,7 @@ def finding_about(
 ) -> Finding:
     """Return what is to be said of any cell of the cube, whether it was called or not."""
     index = counts.cells.index(cell)
-    return _finding(counts, _history(counts, as_of_week), scored, index, [], as_of_week, settings)
+    return _finding(counts, history(counts, as_of_week), scored, index, [], as_of_week, settings)
 
 
 def is_of_open_matter(counts: CellCounts, open_matters: Sequence[tuple[Cell, ...]]) -> BoolArray:
@@ -257,13 +175,6 @@ def is_of_open_matter(counts: CellCounts, open_matters: Sequence[tuple[Cell, ...
         ],
         dtype=np.bool_,
     )
-
-
-def _new_kinds(counts: CellCounts, scored: Scores, settings: DetectionSettings) -> frozenset[str]:
-    """Return the failures that nobody anywhere spoke of a year before the baseline ended."""
-    known = has_past(counts.counts, scored.baseline, settings.floor_count)
-    widest = {cell.failure: index for index, cell in enumerate(counts.cells) if cell == Cell(cell.family, cell.failure)}
-    return frozenset(failure for failure, index in widest.items() if failure and not known[index])
 
 
 def _may(counts: CellCounts, scored: Scores, settings: DetectionSettings, letters_of: LettersOf | None) -> BoolArray:
@@ -295,7 +206,7 @@ def is_more_than_copies(
 
 
 def _new(
-    scored: Scores, is_open: BoolArray, level: float, settings: DetectionSettings, folding: "_Folding", may: BoolArray
+    scored: Scores, is_open: BoolArray, level: float, settings: DetectionSettings, folding: Folding, may: BoolArray
 ) -> BoolArray:
     """Return which cells are discoveries at the level: by the tree of families, and the rate held among findings."""
     tested = ~is_open
@@ -313,130 +224,11 @@ def _new(
     )
 
 
-class _Folding:
-    """Cells into stories: by families of failures, or where the cells are of any dimensions by strength."""
-
-    def __init__(
-        self, counts: CellCounts, scored: Scores, settings: DetectionSettings, overlaps: Overlaps | None
-    ) -> None:
-        self._counts = counts
-        self._scored = scored
-        self._settings = settings
-        self._overlaps = overlaps
-        self._index_of = {cell: index for index, cell in enumerate(counts.cells)}
-        self._new_kinds = _new_kinds(counts, scored, settings)
-        window = scored.scores.window[:, None]
-        observed = np.take_along_axis(scored.observed, window, axis=1)[:, 0].astype(np.float64)
-        expected = np.take_along_axis(scored.expected, window, axis=1)[:, 0]
-        relative_variance = np.take_along_axis(scored.baseline.relative_variance, window, axis=1)[:, 0]
-        spread = scored.baseline.dispersion + expected * relative_variance
-        self._strength = poisson_score(observed / spread, expected / spread)
-
-    def fold(self, is_selected: BoolArray) -> Folded:
-        """Return the heads among the selected cells, with their members."""
-        selected = [int(index) for index in np.flatnonzero(is_selected)]
-        overlaps = self._overlaps
-        if overlaps is None:
-            evidence = _Evidence(self._scored, self._settings.false_alarm_rate)
-            return fold(selected, self._counts.cells, self._index_of, evidence)
-        limit = float(self._scored.scores.p_value[selected].max(initial=0.0))
-        strength = {index: float(self._strength[index]) for index in selected}
-        cells = self._counts.cells
-
-        def which_explains(index: int, heads: list[int]) -> int | None:
-            if cells[index].failure in self._new_kinds:
-                return next((head for head in heads if cells[head].failure == cells[index].failure), None)
-            return self._which_explains(index, heads, limit, overlaps)
-
-        ordered = by_strength(selected, strength, cells)
-        # A kind that is new is new wherever it is seen: the widest cell of it tells the story, and of all the rest.
-        ordered.sort(key=lambda i: len(cells[i].named) if cells[i].failure in self._new_kinds else LAST)
-        return fold_in_order(ordered, which_explains)
-
-    def _which_explains(self, index: int, heads: list[int], limit: float, overlaps: Overlaps) -> int | None:
-        """Return the strongest head that overlaps the cell if, but for the heads, it would not have been called.
-
-        What heads within the cell, or across it, hold of it is taken out. A head around it raises what is to be
-        expected of it as of all its parts, as uncertainly as the head's own count tells.
-        """
-        cells, scored = self._counts.cells, self._scored
-        touching = [head for head in heads if cells[head].overlaps(cells[index])]
-        if not touching:
-            return None
-        window = int(scored.scores.window[index])
-        around = [head for head in touching if cells[index] != cells[head] and cells[head].contains(cells[index])]
-        across = [cells[head] for head in touching if head not in around]
-        begins = self._counts.first_week + scored.baseline.start
-        observed, share = overlaps.outside(
-            cells[index], across, scored.windows[window], (begins, begins + scored.baseline.baseline_weeks)
-        )
-        expected, dispersion, variance = scored.expected_and_spread(index, window)
-        raised, unsure = 1.0, 0.0
-        for head in around:
-            ratio = float(scored.observed[head, window] / scored.expected[head, window])
-            if ratio > raised:
-                raised, unsure = ratio, 1.0 / max(int(scored.observed[head, window]), 1)
-        left = np.maximum(expected * share * raised, 1e-9)
-        chance = tail_probability(np.array([observed]), left, dispersion, variance + unsure)
-        return touching[0] if float(chance[0]) > limit else None
-
-
-def score_cells(
-    counts: CellCounts, *, as_of_week: int, settings: DetectionSettings, known: KnownReasons = NOTHING_KNOWN
-) -> Scores | None:
-    """Return how unusual every cell is in the week, or nothing while the history is too short.
-
-    All windows are alike: a rule by which the short ones must lean first would silence causes, the latest of which are
-    hardly confirmed yet, and that an outbreak rings on in the long ones does no harm where a matter is one signal.
-    """
-    looked_at = _history(counts, as_of_week)
-    gap_weeks = baseline_gap_weeks(looked_at.shape[1] - 1, settings.baseline)
-    windows = tuple(window for window in settings.windows if window <= gap_weeks)  # never learnt from and judged both
-    if not windows:
-        return None
-    baseline = fit_baseline(
-        looked_at,
-        counts.parents,
-        counts.levels,
-        first_week=counts.first_week,
-        windows=windows,
-        settings=settings.baseline,
-        known=known,
-    )
-    if baseline is None:
-        return None
-    baseline = _less_certain(baseline, known, windows)
-    observed = np.column_stack([looked_at[:, -window:].sum(axis=1) for window in windows])
-    expected = np.column_stack([baseline.expected[:, -window:].sum(axis=1) for window in windows])
-    scores = smallest_p_over_windows(
-        observed,
-        expected,
-        baseline.dispersion,
-        baseline.relative_variance,
-        floor_count=settings.floor_count,
-    )
-    families, tested_counts = tested_families(counts)
-    q_values = tree_benjamini_hochberg(scores.p_value, families, tested_counts)
-    return Scores(windows, observed, expected, scores, q_values, baseline, families, tested_counts)
-
-
-def _less_certain(baseline: Baseline, known: KnownReasons, windows: tuple[int, ...]) -> Baseline:
-    """Return the baseline with the offset's own uncertainty in each window, the weeks of a window erring together."""
-    if known.offset_variance is None:
-        return baseline
-    error = np.sqrt(known.offset_variance[:, baseline.start : baseline.start + baseline.expected.shape[1]])
-    added = []
-    for window in windows:
-        mean = baseline.expected[:, -window:]
-        added.append(((mean * error[:, -window:]).sum(axis=1) / mean.sum(axis=1)) ** 2)
-    return replace(baseline, relative_variance=np.minimum(baseline.relative_variance + np.column_stack(added), 1.0))
-
-
 def hash_of_inputs(
     counts: CellCounts, *, as_of_week: int, settings: DetectionSettings, known: KnownReasons = NOTHING_KNOWN
 ) -> str:
     """Return the SHA-256 (hex) of all that `detect` looks at: method, settings, week, cells and counts up to it."""
-    looked_at = _history(counts, as_of_week)
+    looked_at = history(counts, as_of_week)
     head = {
         "method": METHOD,
         "as_of_week": as_of_week,
@@ -456,24 +248,6 @@ def hash_of_inputs(
             else np.ascontiguousarray(np.round(reason.astype(np.float64), 9), dtype="<f8").tobytes()
         )
     return digest.hexdigest()
-
-
-def _history(counts: CellCounts, as_of_week: int) -> IntArray:
-    """Return the counts up to and including the week."""
-    if not counts.first_week <= as_of_week <= counts.last_week:
-        raise ValueError(f"Week {as_of_week} lies outside the counts, {counts.first_week} to {counts.last_week}.")
-    return counts.counts[:, : as_of_week - counts.first_week + 1]
-
-
-def tested_families(counts: CellCounts) -> tuple[IntArray, IntArray]:
-    """Return each cell's family as a number, and per family how many cells were looked at, silent ones included."""
-    silent = dict(counts.silent_counts)
-    named = [cell.branch for cell in counts.cells]
-    names = sorted({*named, *silent})
-    number = {name: index for index, name in enumerate(names)}
-    families = np.array([number[name] for name in named], dtype=np.int64)
-    tested = np.bincount(families, minlength=len(names)) + np.array([silent.get(name, 0) for name in names])
-    return families, tested.astype(np.int64)
 
 
 def _finding(

@@ -1,62 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """One failure, one finding: which of the unusual cells tells the story, and which only repeat it.
 
-A failure at one office raises the counts of every cell that contains it. Kept as the head is the narrowest cell that
-explains the broader cell's excess; where no single narrower cell does, the broader cell is the story and the narrower
-ones are its members (`fold`, for failures in families).
-
-Of cells of any dimensions the one that speaks loudest is the story (`by_strength`, `fold_in_order`): the one whose
-raised rate is most likely, broader ones being diluted and narrower ones holding only a part. It is taken away, and what
-would not have been called without it is its member; then the next loudest, as with the secondary clusters of scan
-statistics (Zhang, Assuncao & Kulldorff 2010, J. Probab. Stat. 642379). Cells that name a failure come before all
-others: a place where several failures rise at once is told by them, and by itself only where none of them explains it.
+A failure at one office raises the counts of every cell that contains it. The one that speaks loudest is the story: the
+one whose raised rate is most likely, broader ones being diluted and narrower ones holding only a part. It is taken
+away, and what would not have been called without it is its member; then the next loudest, as with the secondary
+clusters of scan statistics (Zhang, Assuncao & Kulldorff 2010, J. Probab. Stat. 642379). Cells that name a failure come
+before all others: a place where several failures rise at once is told by them, and by itself only where none of them
+explains it. A kind that is new everywhere is one story, told by the narrowest cell that
+holds all of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
-from analytics.cube import Cell
+import numpy as np
 
-
-class Evidence(Protocol):
-    """What folding asks about cells, by index; excesses are in complaints."""
-
-    def excess(self, cell: int, window_of: int) -> float:
-        """Return the excess of `cell` over the window in which `window_of` was most unusual."""
-        ...
-
-    def explains(self, excess: float, of: int) -> bool:
-        """Whether an excess found elsewhere leaves too little of the excess of `of` to be a story of its own."""
-        ...
-
+from analytics.arrays import BoolArray
+from analytics.cube import Cell, CellCounts
+from analytics.dimensions import Overlaps
+from analytics.newcomers import new_kinds
+from analytics.scores import Scores
+from analytics.subset_scan import poisson_score
+from analytics.tails import tail_probability
 
 ALIKE_DECIMALS = 9
 """Strengths that differ later than here differ by rounding."""
 Folded = dict[int, list[int]]
 """Heads with their members, the head itself left out."""
-
-
-def fold(unusual: Sequence[int], cells: Sequence[Cell], index_of: Mapping[Cell, int], evidence: Evidence) -> Folded:
-    """Return the heads among the `unusual` cells (indices) with their members; `index_of` finds any cell of the cube.
-
-    Narrow cells are taken before broad ones, so that each broad cell meets the stories already told within it.
-    """
-    folded: Folded = {}
-    for index in sorted(unusual, key=lambda i: (cells[i].breadth, cells[i])):
-        inside = {head: evidence.excess(head, index) for head in folded if cells[index].contains(cells[head])}
-        if not inside:
-            folded[index] = []
-            continue
-        largest = max(inside, key=lambda head: (inside[head], -head))
-        if evidence.explains(inside[largest], index):
-            folded[largest].append(index)
-        elif cells[index].failure or not evidence.explains(sum(inside.values()), index):
-            _absorb(folded, index, list(inside))
-        else:
-            # Several failures together explain their family's excess: each is a story of its own.
-            folded[largest].append(index)
-    _join_overlapping(folded, cells, index_of, evidence)
-    return folded
 
 
 def by_strength(unusual: Sequence[int], strength: Mapping[int, float], cells: Sequence[Cell]) -> list[int]:
@@ -82,29 +51,71 @@ def fold_in_order(ordered: Sequence[int], is_explained: Callable[[int, list[int]
     return folded
 
 
-def _absorb(folded: Folded, head: int, others: list[int]) -> None:
-    """Make `others` and their members members of `head`."""
-    members = folded.setdefault(head, [])
-    for other in others:
-        members += [other, *folded.pop(other)]
+class Folding:
+    """The week's unusual cells made into stories, by how loudly they speak and what they share of complaints."""
 
+    def __init__(self, counts: CellCounts, scored: Scores, overlaps: Overlaps, floor_count: int) -> None:
+        self._counts = counts
+        self._scored = scored
+        self._overlaps = overlaps
+        self._new_kinds = new_kinds(counts, scored.baseline, floor_count)
+        window = scored.scores.window[:, None]
+        observed = np.take_along_axis(scored.observed, window, axis=1)[:, 0].astype(np.float64)
+        expected = np.take_along_axis(scored.expected, window, axis=1)[:, 0]
+        relative_variance = np.take_along_axis(scored.baseline.relative_variance, window, axis=1)[:, 0]
+        spread = scored.baseline.dispersion + expected * relative_variance
+        self._strength = poisson_score(observed / spread, expected / spread)
 
-def _join_overlapping(folded: Folded, cells: Sequence[Cell], index_of: Mapping[Cell, int], evidence: Evidence) -> None:
-    """Join heads that overlap without one containing the other, such as a failure and its family at one office.
+    def fold(self, is_selected: BoolArray) -> Folded:
+        """Return the heads among the selected cells, with their members."""
+        selected = [int(index) for index in np.flatnonzero(is_selected)]
+        limit = float(self._scored.scores.p_value[selected].max(initial=0.0))
+        cells = self._counts.cells
 
-    The head with the larger excess takes the other in when both name the same failure, or when what they have in common
-    explains the other.
-    """
-    by_excess = sorted(folded, key=lambda head: (-evidence.excess(head, head), head))
-    for position, head in enumerate(by_excess):
-        if head not in folded:
-            continue
-        rivals = []
-        for other in by_excess[position + 1 :]:
-            if other not in folded or not cells[head].overlaps(cells[other]):
-                continue
-            common = index_of.get(cells[head].meet(cells[other]))
-            is_same_failure = bool(cells[head].failure) and cells[head].failure == cells[other].failure
-            if is_same_failure or (common is not None and evidence.explains(evidence.excess(common, other), other)):
-                rivals.append(other)
-        _absorb(folded, head, rivals)
+        def which_explains(index: int, heads: list[int]) -> int | None:
+            if cells[index].failure in self._new_kinds:
+                return next((head for head in heads if cells[head].failure == cells[index].failure), None)
+            return self._which_explains(index, heads, limit)
+
+        return fold_in_order(self._in_order(selected), which_explains)
+
+    def _in_order(self, selected: Sequence[int]) -> list[int]:
+        """Return the cells in the order in which they may tell a story.
+
+        A kind that is new is new wherever it is seen: the narrowest cell that holds all of it tells it, before others.
+        """
+        cells, observed = self._counts.cells, self._scored.observed[:, -1]
+        new = [index for index in selected if cells[index].failure in self._new_kinds]
+        others = [index for index in selected if cells[index].failure not in self._new_kinds]
+        strength = {index: float(self._strength[index]) for index in others}
+        return [
+            *sorted(new, key=lambda i: (-int(observed[i]), -len(cells[i].named), i)),
+            *by_strength(others, strength, cells),
+        ]
+
+    def _which_explains(self, index: int, heads: list[int], limit: float) -> int | None:
+        """Return the strongest head that overlaps the cell if, but for the heads, it would not have been called.
+
+        What heads within the cell, or across it, hold of it is taken out. A head around it raises what is to be
+        expected of it as of all its parts, as uncertainly as the head's own count tells.
+        """
+        cells, scored = self._counts.cells, self._scored
+        touching = [head for head in heads if cells[head].overlaps(cells[index])]
+        if not touching:
+            return None
+        window = int(scored.scores.window[index])
+        around = [head for head in touching if cells[index] != cells[head] and cells[head].contains(cells[index])]
+        across = [cells[head] for head in touching if head not in around]
+        begins = self._counts.first_week + scored.baseline.start
+        observed, share = self._overlaps.outside(
+            cells[index], across, scored.windows[window], (begins, begins + scored.baseline.baseline_weeks)
+        )
+        expected, dispersion, variance = scored.expected_and_spread(index, window)
+        raised, unsure = 1.0, 0.0
+        for head in around:
+            ratio = float(scored.observed[head, window] / scored.expected[head, window])
+            if ratio > raised:
+                raised, unsure = ratio, 1.0 / max(int(scored.observed[head, window]), 1)
+        left = np.maximum(expected * share * raised, 1e-9)
+        chance = tail_probability(np.array([observed]), left, dispersion, variance + unsure)
+        return touching[0] if float(chance[0]) > limit else None

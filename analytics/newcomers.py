@@ -9,6 +9,7 @@ import numpy as np
 
 from analytics.arrays import BoolArray, IntArray
 from analytics.baseline import Baseline
+from analytics.cube import Cell, CellCounts
 
 PAST_WEEKS = 52
 """How long before the end of its baseline something must have been there; half of a baseline shorter than two years."""
@@ -31,3 +32,10 @@ def new_since(observed: IntArray, baseline: Baseline) -> int | None:
 
 def _early_until(baseline: Baseline) -> int:
     return baseline.start + baseline.baseline_weeks - min(PAST_WEEKS, baseline.baseline_weeks // 2)
+
+
+def new_kinds(counts: CellCounts, baseline: Baseline, floor_count: int) -> frozenset[str]:
+    """Return the failures that nobody anywhere spoke of a year before the baseline ended."""
+    known = has_past(counts.counts, baseline, floor_count)
+    widest = {cell.failure: index for index, cell in enumerate(counts.cells) if cell == Cell(cell.family, cell.failure)}
+    return frozenset(failure for failure, index in widest.items() if failure and not known[index])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where exactly: of all sets of offices, the one whose excess is least like chance; and the narrowest cell behind it.
+"""Where exactly: of all sets of offices, the one whose excess is least like chance.
 
 The score of a set is the expectation-based Poisson log likelihood ratio O log(O/E) + E - O of its summed counts where
 they exceed the summed expectations (Neill 2009, Int. J. Forecasting 25:498). Of the 2ⁿ sets only n can be best: those
@@ -18,7 +18,6 @@ import numpy as np
 from analytics.arrays import BoolArray, FloatArray, IntArray
 
 NO_EXTRA_VARIANCE = 1e-9
-SHARE_THAT_EXPLAINS = 0.8
 DRAWS_AT_ONCE = 2_000_000
 
 
@@ -105,31 +104,3 @@ def _draw(expected: FloatArray, spread: FloatArray, shape: tuple[int, int], rng:
     gamma = rng.gamma(np.broadcast_to(expected / safe, shape)) * safe
     mean = np.where(extra < NO_EXTRA_VARIANCE, expected, gamma)
     return rng.poisson(mean).astype(np.int64)
-
-
-def narrowest_that_explains(
-    excess: FloatArray, breadth: IntArray, parent_excess: float, *, share: float = SHARE_THAT_EXPLAINS
-) -> int | None:
-    """Return which of a parent's cells explains it: the narrowest whose removal takes most of the parent's excess away.
-
-    `excess` holds what each cell's complaints exceed their expectation by, in the parent's window; `breadth` how many
-    dimensions it leaves open. Among equally narrow cells the one with the larger excess; nothing if none takes `share`
-    of the excess away, or the parent has none.
-    """
-    explains = np.flatnonzero(excess >= share * parent_excess)
-    if parent_excess <= 0 or not explains.size:
-        return None
-    return int(explains[np.lexsort((-excess[explains], breadth[explains]))[0]])
-
-
-def fewest_that_explain(excess: FloatArray, *, share: float = SHARE_THAT_EXPLAINS) -> IntArray:
-    """Return the fewest offices (as indices, the largest excess first) that hold a share of the whole excess.
-
-    The whole is the net excess, offices below their expectation included; without any, none are returned.
-    """
-    whole = float(excess.sum())
-    if whole <= 0:
-        return np.zeros(0, dtype=np.int64)
-    order = np.argsort(-excess, kind="stable")
-    needed = int(np.argmax(np.cumsum(excess[order]) >= share * whole * (1.0 - 1e-12))) + 1
-    return order[:needed].astype(np.int64)

@@ -27,7 +27,6 @@ from models.taxonomy import Kind
 from models.wording import day_in_words
 
 PUBLIC_CHANNEL = "web"
-DESK_CHANNELS = frozenset({"web", "phone", "email", "letter", "in_person", "event"})
 
 
 @dataclass(frozen=True, slots=True)

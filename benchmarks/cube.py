@@ -27,8 +27,9 @@ from analytics.arrays import IntArray
 from analytics.card import rank_findings
 from analytics.creeping import find_creeping
 from analytics.cube import Cell, WeeklyRow
-from analytics.detection import DetectionSettings, detect
+from analytics.detection import detect
 from analytics.dimensions import Events, Overlaps, build_any_cube
+from analytics.scores import DetectionSettings
 
 SETTINGS = DetectionSettings()
 GOAL_SECONDS, GOAL_MB = 30.0, 1_000.0

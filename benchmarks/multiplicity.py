@@ -24,10 +24,11 @@ import numpy as np
 from analytics.agency_cube import build_agency_cube, events_of
 from analytics.arrays import BoolArray, FloatArray, IntArray
 from analytics.cube import Cell, CellCounts, WeeklyRow
-from analytics.detection import DetectionSettings, Finding, detect, score_cells
+from analytics.detection import Finding, detect
 from analytics.dimensions import Events, Overlaps
 from analytics.lifetime import Ledger, LifetimeSettings, judge_week
 from analytics.multiplicity import tree_benjamini_hochberg
+from analytics.scores import DetectionSettings, score_cells
 from analytics.tails import smallest_p_over_windows
 
 SETTINGS = DetectionSettings()

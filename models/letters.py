@@ -104,6 +104,13 @@ class Letter(Message):
         """The names that stand in braces."""
         return frozenset(PLACEHOLDER.findall(self.subject + self.body))
 
+    def in_plain_text(self) -> Letter:
+        """Return the letter as mail sends it: without Markdown's emphasis, which would only be noise there.
+
+        Taken out before it is filled in, so that what people wrote stays as they wrote it.
+        """
+        return self.model_copy(update={"body": self.body.replace("**", "")})
+
     def filled(self, values: Mapping[str, str]) -> Filled:
         """Return the letter with every {name} replaced once; a name without a value raises MissingValues."""
         if missing := sorted(self.placeholders - values.keys()):

@@ -79,15 +79,3 @@ class Taxonomy(Message):
             for term in self.terms
             if term.kind is kind and (on is None or term.retired_on is None or on < term.retired_on)
         )
-
-    def is_failure(self, code: str) -> bool:
-        """Return whether a code says that a process failed."""
-        term = self.by_code.get(code)
-        return term is not None and term.kind is Kind.FAILURE
-
-    def family_of(self, code: str) -> str:
-        """Return the family of a failure's code; a code without one raises KeyError."""
-        family = self.by_code[code].family
-        if family is None:
-            raise KeyError(code)
-        return family

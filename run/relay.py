@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -36,6 +36,19 @@ RUSH_PAUSE = timedelta(milliseconds=500)
 _log = logging.getLogger(__name__)
 
 
+async def _keep_on(relay_some: Callable[[], Awaitable[int]], wake: asyncio.Event, look_every: timedelta) -> None:
+    """Relay as long as there is something, then sleep until woken or it is time to look again; for ever."""
+    while True:
+        wake.clear()
+        try:
+            while await relay_some():
+                pass
+        except OUT_OF_REACH as problem:
+            _log.warning("a relay is out of reach (%s) and will try again", type(problem).__name__)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), look_every.total_seconds())
+
+
 class Relay:
     """Starts the workflows of pending receipts."""
 
@@ -57,15 +70,7 @@ class Relay:
 
     async def run(self, wake: asyncio.Event) -> None:
         """Relay until cancelled."""
-        while True:
-            wake.clear()
-            try:
-                while await self.relay_some():
-                    pass
-            except OUT_OF_REACH as problem:
-                _log.warning("the relay cannot reach the record (%s) and will try again", type(problem).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), LOOK_EVERY.total_seconds())
+        await _keep_on(self.relay_some, wake, LOOK_EVERY)
 
     async def relay_some(self) -> int:
         """Start the workflows of some pending receipts; return how many were claimed."""
@@ -124,15 +129,7 @@ class QuietRelay:
 
     async def run(self, wake: asyncio.Event) -> None:
         """Relay until cancelled."""
-        while True:
-            wake.clear()
-            try:
-                while await self.relay_some():
-                    pass
-            except OUT_OF_REACH as problem:
-                _log.warning("a relay is out of reach (%s) and will try again", type(problem).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), QUIET_LOOK_EVERY.total_seconds())
+        await _keep_on(self.relay_some, wake, QUIET_LOOK_EVERY)
 
     async def relay_some(self) -> int:
         """Start some pending workflows; return how many were started."""

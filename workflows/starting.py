@@ -75,8 +75,3 @@ def _once(agency: str) -> dict[str, Any]:
         "search_attributes": TypedSearchAttributes([SearchAttributePair(AGENCY, agency)]),
         "rpc_timeout": START_WITHIN,
     }
-
-
-def was_eager(handle: WorkflowHandle[ComplaintWorkflow, State]) -> bool:
-    """Return whether the first task came back with the start, saving a round through the server's queue."""
-    return bool(getattr(handle, "__temporal_eagerly_started", False))

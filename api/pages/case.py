@@ -15,7 +15,7 @@ from api.acting import act
 from api.identity import Given, who
 from api.pages.asking import NEXT, PAGE_ACTIONS, asked_of, empty_form, errors_of, issue_numbers
 from api.pages.case_view import case_view
-from api.pages.forms import Faults, Form, check_day_to_come, sent
+from api.pages.forms import Faults, Form, NotNow, Offer, check_day_to_come, sent
 from api.pages.lists import FILTER_NAMES, FROM_WORK, address_with, filter_of, known
 from api.pages.place import Place, place_of
 from api.pages.rounds import sent_back
@@ -43,27 +43,6 @@ _ANSWERING = frozenset({Action.ANSWER, Action.PROPOSE_ANSWER})
 _OF_ONE_FORM = frozenset({"key", "sequence"})
 _UNGUARDED = frozenset({Action.NOTE, Action.ASSIGN})
 """Actions that stay right when somebody else has done something meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """An action that may be asked for, with its form."""
-
-    name: str
-    label: str
-    button: str
-    form: Form
-    is_next: bool
-    is_open: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NotNow:
-    """An action that is refused now, with the sentence why."""
-
-    name: str
-    label: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from api.pages.fix_forms import (
     spelled,
 )
 from api.pages.fix_words import ACTIONS, BUTTONS, draft_of
-from api.pages.forms import Form
+from api.pages.forms import Form, NotNow, Offer
 from api.pages.place import Place
 from api.pages.words import counted, number
 from api.planning import counted_since, look_on
@@ -29,27 +29,6 @@ from models.fixes.terms import FixAction, Occasion
 from models.refusals import Refused
 
 _REDUCTIONS = (30, 50, 70)
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """An action that may be asked for, with its form."""
-
-    name: str
-    label: str
-    button: str
-    form: Form
-    is_next: bool
-    is_open: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NotNow:
-    """An action that is refused now, with the sentence why."""
-
-    name: str
-    label: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)

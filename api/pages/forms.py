@@ -56,6 +56,27 @@ class Form:
         return (value,) if isinstance(value, str) else tuple(value)
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An action that may be asked for, with its form."""
+
+    name: str
+    label: str
+    button: str
+    form: Form
+    is_next: bool
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """An action that is refused now, with the sentence why."""
+
+    name: str
+    label: str
+    sentence: str
+
+
 class Faults(Exception):
     """A form that cannot be accepted as it is."""
 

@@ -11,8 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.reads.database import Database
+from api.writes.texts import put_all
 from models.fixes.commands import Open
-from models.messages import ContentRef, canonical_message, sha256
+from models.messages import ContentRef, canonical_message
 from models.receiving import Text
 from models.refusals import KeyReused
 
@@ -62,12 +63,4 @@ async def put_fix_texts(database: Database, agency: str, fix_id: UUID, texts: It
 
     Raises KeyReused where another text stands under the same key.
     """
-    refs = {}
-    async with database.doors() as connection:
-        for told in texts:
-            row = {"id": told.id, "kind": told.kind, "body": told.body, "salt": told.salt, "digest": told.digest}
-            stored = (await connection.execute(_PUT, {"agency": agency, "fix_id": fix_id, **row})).one()
-            if bytes(stored.o_digest) != sha256(bytes(stored.o_salt), told.body.encode()):
-                raise KeyReused("This Idempotency-Key was used with another text; send a new key with a new text.")
-            refs[told.kind] = ContentRef(id=told.id, digest=bytes(stored.o_digest).hex())
-    return refs
+    return await put_all(database, _PUT, {"agency": agency, "fix_id": fix_id}, texts)

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from api.reads.database import Database
 from models.messages import ContentRef, sha256
@@ -21,11 +21,18 @@ async def put_texts(database: Database, agency: str, case_id: UUID, texts: Itera
 
     Raises KeyReused where another text stands under the same key.
     """
+    return await put_all(database, _PUT, {"agency": agency, "case_id": case_id}, texts)
+
+
+async def put_all(
+    database: Database, door: TextClause, whose: Mapping[str, object], texts: Iterable[Text]
+) -> dict[str, ContentRef]:
+    """Do so through a door of the record, for the case or the fix they belong to."""
     refs = {}
     async with database.doors() as connection:
         for told in texts:
             row = {"id": told.id, "kind": told.kind, "body": told.body, "salt": told.salt, "digest": told.digest}
-            stored = (await connection.execute(_PUT, {"agency": agency, "case_id": case_id, **row})).one()
+            stored = (await connection.execute(door, {**whose, **row})).one()
             if bytes(stored.o_digest) != sha256(bytes(stored.o_salt), told.body.encode()):
                 raise KeyReused("This Idempotency-Key was used with another text; send a new key with a new text.")
             refs[told.kind] = ContentRef(id=told.id, digest=bytes(stored.o_digest).hex())

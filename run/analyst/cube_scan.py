@@ -25,9 +25,10 @@ import polars as pl
 
 from analytics.card import parts_of, rank_findings
 from analytics.cube import monday_of, week_of
-from analytics.detection import METHOD, DetectionSettings, Finding, detect, hash_of_inputs, score_cells
+from analytics.detection import METHOD, Finding, detect, hash_of_inputs
 from analytics.dimensions import Events, Overlaps, build_any_cube, nesting
 from analytics.ranking import Ranking
+from analytics.scores import DetectionSettings, score_cells
 from analytics.wording import Labels, sentences
 from run.analyst.tables import BadTable, WrongOption, first_bad_line, read_table, whole_or_not
 

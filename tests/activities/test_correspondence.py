@@ -14,8 +14,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.correspondence import GIVE_UP_AFTER_ATTEMPTS
-from activities.mail import FolderMailer, Mail, Mailer, SmtpMailer, Undeliverable, message_of
+from activities.mail import GIVE_UP_AFTER_ATTEMPTS, FolderMailer, Mail, Mailer, SmtpMailer, Undeliverable, message_of
 from models.case import new_case
 from models.commands import (
     SYSTEM,

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds for any counts whatever."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.cube import LEVELS, WeeklyRow, build_cube
-from analytics.detection import DetectionSettings, detect, score_cells
+from analytics.agency_cube import ABOVE, build_agency_cube, events_of
+from analytics.cube import Cell, WeeklyRow
+from analytics.detection import Finding, detect
+from analytics.dimensions import Events, Overlaps, build_any_cube
 from analytics.multiplicity import benjamini_hochberg, tree_benjamini_hochberg
+from analytics.scores import DetectionSettings, score_cells
 from analytics.tails import critical_count, smallest_p_over_windows, tail_probability
 from analytics.wording import Labels, sentences
 
 FAMILIES = {"lost": "documents", "wrong_form": "documents", "late": "delay"}
+REGIONS = {"leeds": "north", "york": "north", "hull": "south"}
 LAST_WEEK = 99
 
 rows = st.builds(
@@ -19,8 +25,9 @@ rows = st.builds(
     week=st.integers(0, LAST_WEEK),
     failure=st.sampled_from(sorted(FAMILIES)),
     service=st.sampled_from(["housing", "pensions"]),
-    office=st.sampled_from(["leeds", "york"]),
+    office=st.sampled_from(sorted(REGIONS)),
     count=st.integers(0, 60),
+    channel=st.sampled_from(["web", "post"]),
 )
 probabilities = st.floats(1e-12, 1.0)
 means = st.floats(1e-4, 2_000.0)
@@ -84,24 +91,50 @@ def test_a_q_value_selects_what_the_two_step_procedure_selects(cells: list[tuple
     np.testing.assert_array_equal(by_q[~on_the_line], selected[~on_the_line])
 
 
+def events(given_rows: list[WeeklyRow]) -> Events:
+    return events_of(given_rows, FAMILIES, REGIONS)
+
+
+def found(given_rows: list[WeeklyRow]) -> tuple[Finding, ...]:
+    those = events(given_rows)
+    counts = build_agency_cube(those, first_week=0, as_of_week=LAST_WEEK)
+    return detect(counts, as_of_week=LAST_WEEK, settings=DetectionSettings(), overlaps=Overlaps(those, LAST_WEEK))
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(rows, max_size=60))
 def test_every_level_of_the_cube_holds_every_complaint(given_rows: list[WeeklyRow]) -> None:
-    counts = build_cube(given_rows, FAMILIES, first_week=0, as_of_week=LAST_WEEK, least_recent_count=0)
+    counts = build_any_cube(events(given_rows), first_week=0, as_of_week=LAST_WEEK, least_recent_count=0, above=ABOVE)
 
-    for level in range(len(LEVELS)):
+    for level in set(counts.levels.tolist()):
         assert counts.counts[counts.levels == level].sum() == sum(row.count for row in given_rows)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(rows | st.builds(replace, rows, office=st.just(""), channel=st.just("")), max_size=60))
+def test_every_cell_holds_the_complaints_within_it_and_no_others(given_rows: list[WeeklyRow]) -> None:
+    counts = build_agency_cube(events(given_rows), first_week=0, as_of_week=LAST_WEEK)
+
+    for cell, of_cell in zip(counts.cells, counts.counts, strict=True):
+        inside = [row for row in given_rows if cell.contains(leaf_of(row))]
+        summed = np.bincount([row.week for row in inside], [row.count for row in inside], minlength=LAST_WEEK + 1)
+        np.testing.assert_array_equal(of_cell, summed)
+
+
+def leaf_of(row: WeeklyRow) -> Cell:
+    """Return the cell that names all that has been said of a row."""
+    further = (("channel", row.channel), ("region", REGIONS.get(row.office, "")))
+    return Cell(FAMILIES[row.failure], row.failure, row.service, row.office, further)
 
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(rows, min_size=1, max_size=120))
 def test_any_counts_give_the_same_sound_findings_in_any_order_of_rows(given_rows: list[WeeklyRow]) -> None:
     shuffled = sorted(given_rows, key=lambda row: (row.count, row.office, row.week, row.failure, row.service))
-    one, other = (build_cube(some, FAMILIES, first_week=0, as_of_week=LAST_WEEK) for some in (given_rows, shuffled))
 
-    findings = detect(one, as_of_week=LAST_WEEK, settings=DetectionSettings())
+    findings = found(given_rows)
 
-    assert findings == detect(other, as_of_week=LAST_WEEK, settings=DetectionSettings())
+    assert findings == found(shuffled)
     for finding in findings:
         assert finding.observed_count >= 3
         assert finding.observed_count > finding.threshold_count
@@ -114,10 +147,12 @@ def test_any_counts_give_the_same_sound_findings_in_any_order_of_rows(given_rows
 @settings(deadline=None, max_examples=25)
 @given(st.lists(rows, min_size=1, max_size=60))
 def test_one_complaint_more_in_the_latest_week_never_makes_a_cell_less_unusual(given_rows: list[WeeklyRow]) -> None:
-    row = WeeklyRow(LAST_WEEK, "lost", "housing", "leeds", 5)
-    more = WeeklyRow(LAST_WEEK, "lost", "housing", "leeds", 1)
-    before = build_cube([*given_rows, row], FAMILIES, first_week=0, as_of_week=LAST_WEEK)
-    after = build_cube([*given_rows, row, more], FAMILIES, first_week=0, as_of_week=LAST_WEEK)
+    row = WeeklyRow(LAST_WEEK, "lost", "housing", "leeds", 5, "web")
+    more = replace(row, count=1)
+    before, after = (
+        build_agency_cube(events(some), first_week=0, as_of_week=LAST_WEEK)
+        for some in ([*given_rows, row], [*given_rows, row, more])
+    )
     scored_before, scored_after = (
         score_cells(counts, as_of_week=LAST_WEEK, settings=DetectionSettings()) for counts in (before, after)
     )

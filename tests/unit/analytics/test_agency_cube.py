@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from analytics.agency_cube import LeftOut, Outside, Served, build_agency_cube, events_of, reasons_for
-from analytics.cube import Cell, CellCounts, WeeklyRow
+from analytics.cube import EVERYTHING, Cell, CellCounts, WeeklyRow
 
 FAMILIES = {"lost": "documents", "late": "delay"}
 REGIONS = {"leeds": "north", "york": "north", "hull": "south"}
@@ -20,8 +20,22 @@ ROWS = [
 EVENTS = events_of(ROWS, FAMILIES, REGIONS)
 
 
-def cube(rows: list[WeeklyRow], regions: dict[str, str]) -> CellCounts:
-    return build_agency_cube(events_of(rows, FAMILIES, regions), first_week=10, as_of_week=12)
+PLAIN = [
+    WeeklyRow(10, "lost", "housing", "leeds", 3),
+    WeeklyRow(11, "lost", "housing", "leeds", 1),
+    WeeklyRow(11, "lost", "pensions", "leeds", 4),
+    WeeklyRow(12, "late", "housing", "york", 5),
+    WeeklyRow(12, "late", "housing", "hull", 1),
+]
+"""Of one region, and nobody has said by which channel they came."""
+
+
+def cube(rows: list[WeeklyRow], regions: dict[str, str], as_of_week: int = 12) -> CellCounts:
+    return build_agency_cube(events_of(rows, FAMILIES, regions), first_week=10, as_of_week=as_of_week)
+
+
+def plain_cube(*more: WeeklyRow, as_of_week: int = 12) -> CellCounts:
+    return cube([*PLAIN, *more], {}, as_of_week)
 
 
 def counts_of(counts: CellCounts, cell: Cell) -> list[int]:
@@ -39,6 +53,43 @@ def test_an_office_names_its_region_and_what_nobody_has_said_makes_no_cell() -> 
     assert max(len(set(cell.named) - {"family", "region"}) for cell in counts.cells) == 3
 
 
+def test_every_roll_up_is_the_sum_of_its_parts() -> None:
+    counts = plain_cube()
+
+    assert counts_of(counts, Cell()) == [3, 5, 6]
+    assert counts_of(counts, Cell(office="leeds")) == [3, 5, 0]
+    assert counts_of(counts, Cell(family="documents")) == [3, 5, 0]
+    assert counts_of(counts, Cell(family="documents", failure="lost", office="leeds")) == [3, 5, 0]
+    assert counts_of(counts, Cell("documents", "lost", "housing")) == [3, 1, 0]
+    assert counts_of(counts, Cell("documents", "lost", "pensions", "leeds")) == [0, 4, 0]
+
+
+def test_cells_with_too_few_complaints_are_counted_but_not_judged() -> None:
+    counts = plain_cube()
+
+    assert not any(cell.office == "hull" for cell in counts.cells)
+    # At that office: the family and the failure, each alone and by service; all complaints, and by service.
+    assert dict(counts.silent_counts) == {"delay": 4, "office": 1, "service × office": 1}
+
+
+def test_later_weeks_are_as_if_they_had_not_been() -> None:
+    counts = plain_cube(as_of_week=11)
+
+    assert counts.last_week == 11
+    assert EVERYTHING not in dict(counts.silent_counts)
+    assert not any(cell.failure == "late" for cell in counts.cells)
+
+
+def test_corrections_are_summed_like_other_rows() -> None:
+    counts = plain_cube(WeeklyRow(11, "lost", "pensions", "leeds", -1))
+
+    assert counts_of(counts, Cell("documents", "lost", "pensions", "leeds")) == [0, 3, 0]
+
+
+def test_no_complaint_at_all_is_an_empty_cube() -> None:
+    assert cube([], {}).cells == ()
+
+
 def test_where_there_is_one_region_no_cell_names_it() -> None:
     counts = cube(ROWS[:4], dict.fromkeys(REGIONS, "here"))
 
@@ -46,12 +97,15 @@ def test_where_there_is_one_region_no_cell_names_it() -> None:
     assert not any("region" in cell.named for cell in counts.cells)
 
 
-def test_parents_contain_their_children_and_stand_before_them() -> None:
-    counts = cube(ROWS, REGIONS)
+@pytest.mark.parametrize(("rows", "regions"), [(ROWS, REGIONS), (PLAIN, {})])
+def test_every_parent_stands_before_its_child_and_contains_it(rows: list[WeeklyRow], regions: dict[str, str]) -> None:
+    counts = cube(rows, regions)
 
     for index, parent in enumerate(counts.parents):
         assert parent < index
         assert parent == -1 or counts.cells[parent].contains(counts.cells[index])
+    assert counts.cells[0] == Cell()
+    assert (counts.parents == -1).sum() == 1
 
 
 @pytest.mark.parametrize(
@@ -59,11 +113,12 @@ def test_parents_contain_their_children_and_stand_before_them() -> None:
     [
         (WeeklyRow(10, "lost", "housing", "leeds", -4, "web"), "less than nothing"),
         (WeeklyRow(10, "rude", "housing", "leeds", 1, "web"), "'rude' has no family"),
+        (WeeklyRow(9, "lost", "housing", "leeds", 1, "web"), "before the first week"),
     ],
 )
-def test_rows_without_sense_are_refused(row: WeeklyRow, sentence: str) -> None:
+def test_a_row_without_a_place_is_refused(row: WeeklyRow, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        events_of([*ROWS, row], FAMILIES, REGIONS)
+        cube([*ROWS, row], REGIONS)
 
 
 def test_served_and_weeks_left_out_are_those_of_the_cell_itself() -> None:

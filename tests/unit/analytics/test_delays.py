@@ -7,7 +7,7 @@ import pytest
 from analytics.arrays import FloatArray, IntArray
 from analytics.baseline import KnownReasons
 from analytics.delays import MOST_WEEKS, Completeness, Confirmed, completeness, waiting, waiting_by_chances
-from analytics.detection import score_cells
+from analytics.scores import score_cells
 from tests.unit.analytics.simulated import LAST_WEEK, SETTINGS, WEEKS, counts_around, strangers
 
 MEAN_DELAYS = (6.0, 12.0)

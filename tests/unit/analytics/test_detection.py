@@ -8,15 +8,21 @@ import pytest
 
 from analytics.baseline import WEEKS_PER_YEAR
 from analytics.cube import Cell
-from analytics.detection import DetectionSettings, Finding, detect, hash_of_inputs, score_cells
-from tests.unit.analytics.simulated import LAST_WEEK, SETTINGS, WEEKS, Agency, counts_around, strangers
+from analytics.detection import detect, hash_of_inputs
+from analytics.dimensions import Overlaps
+from analytics.scores import DetectionSettings, score_cells
+from tests.unit.analytics.simulated import (
+    LAST_WEEK,
+    SETTINGS,
+    WEEKS,
+    Agency,
+    counts_around,
+    found_among_strangers,
+    strangers,
+)
 
 LOST_AT_LEEDS = Cell("documents", "lost", "housing", "leeds")
 LOST_AT_LEEDS_KEY = ("lost", "housing", "leeds")
-
-
-def detect_at(agency: Agency, week: int) -> tuple[Finding, ...]:
-    return detect(agency.cube(week), as_of_week=week, settings=SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +50,7 @@ def test_small_cells_judged_by_their_parents_do_not_alarm_more_often() -> None:
 
 
 def test_where_nothing_is_wrong_nothing_is_found() -> None:
-    found = sum(len(detect(Agency(0.5, seed).cube(), as_of_week=LAST_WEEK, settings=SETTINGS)) for seed in range(20))
+    found = sum(len(Agency(0.5, seed).found()) for seed in range(20))
 
     assert found <= 3  # the false discovery rate allows a false finding in one such week of ten
 
@@ -61,7 +67,7 @@ def test_a_cell_that_multiplies_is_found_within_weeks_and_by_name(mean: float, e
         (
             week - since + 1
             for week in range(since, LAST_WEEK + 1)
-            if any(finding.cell == LOST_AT_LEEDS for finding in detect_at(agency, week))
+            if any(finding.cell == LOST_AT_LEEDS for finding in agency.found(week))
         ),
         None,
     )
@@ -74,7 +80,7 @@ def test_the_same_failure_in_parent_and_child_is_one_finding() -> None:
     agency = Agency(1.0, seed=2)
     agency.plant(6.0, LAST_WEEK - 5, *LOST_AT_LEEDS_KEY)
 
-    (finding,) = detect(agency.cube(), as_of_week=LAST_WEEK, settings=SETTINGS)
+    (finding,) = agency.found()
 
     assert finding.cell == LOST_AT_LEEDS
     assert Cell("documents", "lost", office="leeds") in finding.members
@@ -85,7 +91,7 @@ def test_a_failure_at_every_office_is_one_finding_about_the_failure() -> None:
     agency = Agency(1.0, seed=5)
     agency.plant(2.0, LAST_WEEK - 5, "lost")
 
-    (finding,) = detect(agency.cube(), as_of_week=LAST_WEEK, settings=SETTINGS)
+    (finding,) = agency.found()
 
     assert finding.cell == Cell("documents", "lost")
 
@@ -95,7 +101,7 @@ def test_two_failures_are_two_findings() -> None:
     agency.plant(4.0, LAST_WEEK - 5, "lost", office="leeds")
     agency.plant(4.0, LAST_WEEK - 5, "late", office="york")
 
-    findings = detect(agency.cube(), as_of_week=LAST_WEEK, settings=SETTINGS)
+    findings = agency.found()
 
     assert {finding.cell.failure for finding in findings} == {"lost", "late"}
     assert len(findings) == 2
@@ -106,7 +112,7 @@ def test_the_season_is_not_an_alarm() -> None:
     wave = np.exp(0.8 * np.cos(2 * np.pi * (np.arange(WEEKS) - peak) / WEEKS_PER_YEAR))
     counts = strangers(counts_around(8.0 * wave, 1.3, 500, seed=7))
 
-    assert detect(counts, as_of_week=peak, settings=SETTINGS) == ()
+    assert found_among_strangers(counts, peak) == ()
 
 
 def test_a_finding_gives_the_sums_it_rests_on() -> None:
@@ -114,7 +120,7 @@ def test_a_finding_gives_the_sums_it_rests_on() -> None:
     agency = Agency(1.0, seed=2)
     agency.plant(6.0, since, *LOST_AT_LEEDS_KEY)
 
-    (finding,) = detect(agency.cube(), as_of_week=LAST_WEEK, settings=SETTINGS)
+    (finding,) = agency.found()
 
     counts = agency.counts[LOST_AT_LEEDS_KEY]
     assert finding.observed_count == counts[-finding.window_weeks :].sum()
@@ -135,9 +141,7 @@ def test_fewer_than_three_complaints_are_never_a_finding() -> None:
     agency.counts["late", "housing", "york"][:] = 1
     agency.counts["lost", "housing", "leeds"][-1] = 2
 
-    assert not any(
-        finding.cell.failure == "lost" for finding in detect(agency.cube(), as_of_week=LAST_WEEK, settings=SETTINGS)
-    )
+    assert not any(finding.cell.failure == "lost" for finding in agency.found())
 
 
 def test_a_new_failure_that_comes_in_numbers_is_found() -> None:
@@ -147,9 +151,10 @@ def test_a_new_failure_that_comes_in_numbers_is_found() -> None:
             counts[:] = 0
     agency.counts["rude", "housing", "hull"][-2:] = 4
 
-    findings = detect(agency.cube(), as_of_week=LAST_WEEK, settings=SETTINGS)
+    (finding,) = agency.found()
 
-    assert [finding.cell for finding in findings] == [Cell("courtesy", "rude", "housing", "hull")]
+    assert finding.cell == Cell("courtesy", "rude", "housing", "hull")
+    assert Cell("courtesy", "rude") in finding.members
 
 
 def test_later_weeks_change_nothing() -> None:
@@ -160,8 +165,13 @@ def test_later_weeks_change_nothing() -> None:
     changed.counts[:, -4:] *= 7
     week = LAST_WEEK - 4
 
-    assert detect(counts, as_of_week=week, settings=SETTINGS)
-    assert detect(changed, as_of_week=week, settings=SETTINGS) == detect(counts, as_of_week=week, settings=SETTINGS)
+    overlaps = Overlaps(agency.events(), week)
+    found, found_in_changed = (
+        detect(some, as_of_week=week, settings=SETTINGS, overlaps=overlaps) for some in (counts, changed)
+    )
+
+    assert found
+    assert found_in_changed == found
     assert hash_of_inputs(changed, as_of_week=week, settings=SETTINGS) == hash_of_inputs(
         counts, as_of_week=week, settings=SETTINGS
     )
@@ -186,7 +196,7 @@ def test_whatever_the_answer_rests_on_is_in_the_hash() -> None:
 def test_a_short_history_is_judged_with_care_or_not_at_all(weeks: int) -> None:
     counts = strangers(counts_around(np.full(weeks, 5.0), 1.0, 200, seed=9))
 
-    assert detect(counts, as_of_week=weeks - 1, settings=SETTINGS) == ()
+    assert found_among_strangers(counts, weeks - 1) == ()
 
 
 def test_no_week_is_both_learnt_from_and_judged() -> None:
@@ -216,11 +226,7 @@ def test_cells_looked_at_in_silence_make_the_others_less_certain() -> None:
 def test_however_many_false_discoveries_are_allowed_no_cell_is_called_unusual_that_chance_often_gives() -> None:
     settings = DetectionSettings(false_discovery_rate=0.95)
 
-    findings = [
-        finding
-        for seed in range(4)
-        for finding in detect(Agency(1.0, seed).cube(), as_of_week=LAST_WEEK, settings=settings)
-    ]
+    findings = [finding for seed in range(4) for finding in Agency(1.0, seed).found(settings=settings)]
 
     assert findings
     assert all(finding.p_value <= settings.false_alarm_rate for finding in findings)
@@ -232,7 +238,7 @@ def test_a_quiet_time_before_is_not_when_it_began() -> None:
     counts[0, -25] = 11
     counts[0, -2:] = 30
 
-    (finding,) = detect(strangers(counts), as_of_week=LAST_WEEK, settings=SETTINGS)
+    (finding,) = found_among_strangers(strangers(counts), LAST_WEEK)
 
     assert finding.began_week == LAST_WEEK - 1
 
@@ -241,7 +247,7 @@ def test_an_outbreak_in_the_first_year_of_an_agency_is_found() -> None:
     agency = Agency(1.0, seed=10, weeks=40)
     agency.plant(6.0, 37, *LOST_AT_LEEDS_KEY)
 
-    findings = detect(agency.cube(), as_of_week=39, settings=SETTINGS)
+    findings = agency.found()
 
     assert [finding.cell for finding in findings] == [LOST_AT_LEEDS]
 
@@ -249,12 +255,15 @@ def test_an_outbreak_in_the_first_year_of_an_agency_is_found() -> None:
 def test_an_empty_cube_has_no_findings() -> None:
     agency = Agency(0.0, seed=0)
 
-    assert detect(agency.cube(), as_of_week=LAST_WEEK, settings=SETTINGS) == ()
+    assert agency.found() == ()
 
 
 def test_a_week_outside_the_counts_is_refused() -> None:
+    agency = Agency(1.0, seed=2)
+    later = Overlaps(agency.events(), LAST_WEEK + 1)
+
     with pytest.raises(ValueError, match="outside the counts"):
-        detect(Agency(1.0, seed=2).cube(), as_of_week=LAST_WEEK + 1, settings=SETTINGS)
+        detect(agency.cube(), as_of_week=LAST_WEEK + 1, settings=SETTINGS, overlaps=later)
 
 
 @pytest.mark.parametrize(
@@ -269,9 +278,8 @@ def test_settings_without_sense_are_refused(bad: dict[str, object]) -> None:
 def test_next_weeks_finding_is_known_as_the_same_matter() -> None:
     agency = Agency(1.0, seed=2)
     agency.plant(6.0, LAST_WEEK - 9, *LOST_AT_LEEDS_KEY)
-    counts = agency.cube()
-    (earlier,) = detect(counts, as_of_week=LAST_WEEK - 4, settings=SETTINGS)
-    (later,) = detect(counts, as_of_week=LAST_WEEK, settings=SETTINGS)
+    (earlier,) = agency.found(LAST_WEEK - 4)
+    (later,) = agency.found()
 
     assert later.is_same_matter_as(earlier.cells)
     assert not later.is_same_matter_as((Cell("delay", "late"),))

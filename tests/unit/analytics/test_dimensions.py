@@ -8,8 +8,9 @@ import pytest
 
 from analytics.card import parts_of, rank_findings, where_exactly
 from analytics.cube import Cell, CellCounts
-from analytics.detection import DetectionSettings, Finding, detect
+from analytics.detection import Finding, detect
 from analytics.dimensions import Events, Overlaps, build_any_cube, levels_of, nesting
+from analytics.scores import DetectionSettings
 
 WEEKS = 5 * 52 + 27
 LAST_WEEK = WEEKS - 1

@@ -7,12 +7,7 @@ import numpy as np
 import pytest
 
 from analytics.arrays import FloatArray, IntArray
-from analytics.subset_scan import (
-    fewest_that_explain,
-    narrowest_that_explains,
-    poisson_score,
-    scan_subsets,
-)
+from analytics.subset_scan import poisson_score, scan_subsets
 
 
 def best_of_all_sets(observed: IntArray, expected: FloatArray, spread: FloatArray) -> tuple[float, set[int]]:
@@ -123,17 +118,3 @@ def test_an_agency_without_offices_is_no_finding() -> None:
 def test_an_office_without_an_expectation_is_refused() -> None:
     with pytest.raises(ValueError, match="above nothing"):
         scan_subsets(np.array([1, 1]), np.array([1.0, 0.0]), np.ones(2), rng=np.random.default_rng(1))
-
-
-def test_the_narrowest_cell_that_removes_most_of_the_excess_explains_it() -> None:
-    excess, breadth = np.array([9.5, 8.5, 8.1, 3.0]), np.array([2, 1, 1, 0])
-
-    assert narrowest_that_explains(excess, breadth, 10.0) == 1
-    assert narrowest_that_explains(excess, breadth, 10.0, share=0.3) == 3
-    assert narrowest_that_explains(excess, breadth, 12.0) is None
-    assert narrowest_that_explains(excess, breadth, -1.0) is None
-
-
-def test_the_fewest_offices_that_hold_most_of_the_excess() -> None:
-    np.testing.assert_array_equal(fewest_that_explain(np.array([1.0, 6.0, -1.0, 4.0])), [1, 3])
-    np.testing.assert_array_equal(fewest_that_explain(np.array([2.0, -3.0])), [])
