@@ -153,7 +153,7 @@ def test_a_change_is_not_in_place_before_its_regulation_takes_effect() -> None:
     finish = asked.FinishMeasure(actor=SUE, key=a_key(), number=1, done_on=CHANGED_ON, effective_on=effective_on)
     fix = after(fix, finish)
 
-    with pytest.raises(Incomplete, match="takes effect on 2026-05-06"):
+    with pytest.raises(Incomplete, match="takes effect on May 6, 2026"):
         done(fix, FixAction.PUT_IN_PLACE)
     late = asked.PutInPlace(actor=SUE, key=a_key(), changed_on=effective_on)
     assert after(fix, late).state is FixState.MONITORED
@@ -206,7 +206,7 @@ def lifecycle_actor(action: FixAction) -> Actor:
 def test_the_verdict_is_not_for_people() -> None:
     fix = fix_at(FixState.MONITORED)
 
-    with pytest.raises(WrongRole, match="for the role system"):
+    with pytest.raises(WrongRole, match="is for the system; you act as supervisor"):
         after(fix, a_fix_command(FixAction.FIND_EFFECTIVE, fix, SUE))
 
 
