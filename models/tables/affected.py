@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.tables.base import METADATA
+from models.tables.base import METADATA, queue
 
 affected_list = Table(
     "affected_list",
@@ -59,15 +59,7 @@ affected_person = Table(
     Column("done_at", DateTime(timezone=True), nullable=True),
 )
 
-affected_pending = Table(
-    "affected_pending",
-    METADATA,
-    Column("list_id", Uuid, primary_key=True),
-    Column("agency", Text, nullable=False),
-    Column("added_at", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
-    Column("claimed_until", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
-    Column("attempts", Integer, nullable=False, server_default=FetchedValue()),
-)
+affected_pending = queue("affected_pending", "list_id")
 
 signal_escalation = Table(
     "signal_escalation",

@@ -3,10 +3,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+from sqlalchemy import Column, DateTime, FetchedValue, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.types import UserDefinedType
 
 METADATA = MetaData()
+
+
+def queue(name: str, key: str) -> Table:
+    """Return the table of a queue; all are claimed from alike (activities/pending.py). `key` names what waits."""
+    return Table(
+        name,
+        METADATA,
+        Column(key, Uuid, primary_key=True),
+        Column("agency", Text, nullable=False),
+        Column("added_at", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
+        Column("claimed_until", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
+        Column("attempts", Integer, nullable=False, server_default=FetchedValue()),
+    )
 
 
 class Xid8(UserDefinedType[str]):

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
-from models.tables.base import METADATA
+from models.tables.base import METADATA, queue
 
 case_event = Table(
     "case_event",
@@ -158,15 +158,7 @@ outbox = Table(
     Column("failure", Text, nullable=True),
 )
 
-outbox_pending = Table(
-    "outbox_pending",
-    METADATA,
-    Column("id", Uuid, primary_key=True),
-    Column("agency", Text, nullable=False),
-    Column("added_at", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
-    Column("claimed_until", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
-    Column("attempts", Integer, nullable=False, server_default=FetchedValue()),
-)
+outbox_pending = queue("outbox_pending", "id")
 
 fault = Table(
     "fault",

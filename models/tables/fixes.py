@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.tables.base import METADATA
+from models.tables.base import METADATA, queue
 
 fix_opening = Table(
     "fix_opening",
@@ -31,15 +31,7 @@ fix_opening = Table(
     Column("command", LargeBinary, nullable=False),
 )
 
-fix_pending = Table(
-    "fix_pending",
-    METADATA,
-    Column("fix_id", Uuid, primary_key=True),
-    Column("agency", Text, nullable=False),
-    Column("added_at", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
-    Column("claimed_until", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
-    Column("attempts", Integer, nullable=False, server_default=FetchedValue()),
-)
+fix_pending = queue("fix_pending", "fix_id")
 
 fix_text = Table(
     "fix_text",

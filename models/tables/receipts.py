@@ -6,7 +6,7 @@ from __future__ import annotations
 from sqlalchemy import Column, DateTime, FetchedValue, Integer, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.tables.base import METADATA
+from models.tables.base import METADATA, queue
 
 agency = Table(
     "agency",
@@ -42,15 +42,7 @@ receipt = Table(
     Column("facts", LargeBinary, nullable=False),
 )
 
-receipt_pending = Table(
-    "receipt_pending",
-    METADATA,
-    Column("case_id", Uuid, primary_key=True),
-    Column("agency", Text, nullable=False),
-    Column("added_at", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
-    Column("claimed_until", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
-    Column("attempts", Integer, nullable=False, server_default=FetchedValue()),
-)
+receipt_pending = queue("receipt_pending", "case_id")
 
 case_key = Table(
     "case_key",

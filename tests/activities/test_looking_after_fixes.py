@@ -98,6 +98,7 @@ async def test_only_disposal_removes_the_words_of_a_fix(drill: Drill) -> None:
         ("UPDATE fix_opening SET command = command || ' '", "what opened it is not what its first event tells of"),
         ("UPDATE fix_text SET body = 'Another title'", "is not the one that was recorded"),
         ("UPDATE fix_file SET sequence = 1", "the read model stands at event 1, the events end with 2"),
+        ("UPDATE fix_file SET last_hash = sha256('other')", "the read model was made from another last event"),
         ("DELETE FROM fix_file", "the read model does not know it"),
         ("DELETE FROM fix_opening", "nothing opens it"),
     ],
