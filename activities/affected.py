@@ -138,7 +138,9 @@ class DatabaseAffected(Affected):
             except (NotDeliveredYet, TimeoutError) as problem:
                 await self._try_later(connection, person, problem)
             else:
-                await self._note(connection, person, {"result": "done", "message_id": message_id})
+                await self._note(
+                    connection, person, {"result": "done", "message_id": message_id}, by_post=bool(mail.post)
+                )
 
     async def _try_later(self, connection: AsyncConnection, person: Row[Any], problem: Exception) -> None:
         said = str(problem) if isinstance(problem, NotDeliveredYet) else type(problem).__name__
@@ -150,12 +152,16 @@ class DatabaseAffected(Affected):
             return
         await connection.execute(update(affected_person).where(*_is(person)).values(attempts=attempts))
 
-    async def _note(self, connection: AsyncConnection, person: Row[Any], result: dict[str, str]) -> None:
+    async def _note(
+        self, connection: AsyncConnection, person: Row[Any], result: dict[str, str], *, by_post: bool = False
+    ) -> None:
         values: dict[str, Any] = {"done_at": self._clock(), "attempts": person.attempts + 1, **result}
         await connection.execute(update(affected_person).where(*_is(person)).values(values))
-        count = affected_list.c.done_count if result["result"] == "done" else affected_list.c.exception_count
-        counted = update(affected_list).where(affected_list.c.list_id == person.list_id)
-        await connection.execute(counted.values({count: count + 1}))
+        columns = affected_list.c
+        counts = [columns.done_count if result["result"] == "done" else columns.exception_count]
+        counts += [columns.posted_count] if by_post else []
+        counted = update(affected_list).where(columns.list_id == person.list_id)
+        await connection.execute(counted.values({count: count + 1 for count in counts}))
 
     async def _finished(self, connection: AsyncConnection, address: AffectedAddress) -> AffectedProgress:
         """Note the end of a list in which everybody has a result, and return how far it has come."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.fixes.affected import AffectedPerson, asked_cells
@@ -20,16 +20,6 @@ from models.tables.affected import affected_list, affected_person
 
 EXCEPTIONS_SHOWN = 200
 _CONTACT = ("name", "email", "post", "phone")
-_POSTED = (
-    select(func.count())
-    .where(
-        affected_person.c.list_id == affected_list.c.list_id,
-        affected_person.c.result == "done",
-        func.coalesce(affected_person.c.contact.op("->>")("email"), "") == "",
-    )
-    .correlate(affected_list)
-    .scalar_subquery()
-)
 _COMPLAINANTS = text("SELECT * FROM complainants_in(CAST(:cells AS jsonb), :since, :until)")
 
 
@@ -82,8 +72,8 @@ async def complainants(
 
 async def lists_of(connection: AsyncConnection, fix_id: UUID) -> tuple[AffectedListRow, ...]:
     """Return the lists of a fix, the first first."""
-    columns = [affected_list.c[field.name] for field in fields(AffectedListRow) if field.name != "posted_count"]
-    query = select(*columns, _POSTED.label("posted_count")).where(affected_list.c.fix_id == fix_id)
+    columns = [affected_list.c[field.name] for field in fields(AffectedListRow)]
+    query = select(*columns).where(affected_list.c.fix_id == fix_id)
     rows = await connection.execute(query.order_by(affected_list.c.added_at, affected_list.c.list_id))
     return tuple(AffectedListRow(**dict(row)) for row in rows.mappings())
 

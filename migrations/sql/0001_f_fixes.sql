@@ -109,6 +109,7 @@ CREATE TABLE affected_list (
     begun_at        timestamptz,
     finished_at     timestamptz,
     done_count      integer NOT NULL DEFAULT 0,
+    posted_count    integer NOT NULL DEFAULT 0,
     exception_count integer NOT NULL DEFAULT 0
 );
 CREATE INDEX affected_list_of_fix ON affected_list (fix_id, added_at);
@@ -346,8 +347,8 @@ REVOKE ALL ON affected_list, affected_person, affected_pending, signal_escalatio
 REVOKE ALL ON FUNCTION keep_affected_person(), keep_affected_list(), complainants_in(jsonb, date, date),
     list_affected(text, uuid, uuid, text, bytea, text, timestamptz, jsonb) FROM PUBLIC;
 GRANT SELECT, INSERT ON affected_list, affected_person, signal_escalation, fix_alert, anchor_fix TO putright_worker;
-GRANT UPDATE (source_id, words_id, people_count, drawn_at, begun_at, finished_at, done_count, exception_count)
-    ON affected_list TO putright_worker;
+GRANT UPDATE (source_id, words_id, people_count, drawn_at, begun_at, finished_at, done_count, posted_count,
+              exception_count) ON affected_list TO putright_worker;
 GRANT UPDATE (attempts, result, reason, message_id, done_at) ON affected_person TO putright_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON affected_pending TO putright_worker;
 GRANT SELECT ON affected_list, affected_person, signal_escalation, fix_alert TO putright_api;

@@ -37,6 +37,7 @@ affected_list = Table(
     Column("begun_at", DateTime(timezone=True), nullable=True),
     Column("finished_at", DateTime(timezone=True), nullable=True),
     Column("done_count", Integer, nullable=False, server_default=FetchedValue()),
+    Column("posted_count", Integer, nullable=False, server_default=FetchedValue()),
     Column("exception_count", Integer, nullable=False, server_default=FetchedValue()),
 )
 

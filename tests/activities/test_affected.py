@@ -382,6 +382,7 @@ async def test_who_left_no_e_mail_address_is_on_the_list_and_gets_a_letter_by_po
 
     (letter,) = tmp_path.iterdir()  # noqa: ASYNC240  a test may wait
     assert progress == AffectedProgress(people=4, done=1, exceptions=3)
+    assert (await list_row(owner_engine, address)).posted_count == 1
     assert sorted(row.reason for row in await rows_of(owner_engine, address) if row.reason) == [
         NO_ADDRESS, NO_ADDRESS, BY_TELEPHONE,
     ]  # fmt: skip
