@@ -14,7 +14,8 @@ COPY . .
 RUN /opt/putright/bin/pip install --no-deps .
 
 FROM python:3.11.14-slim-bookworm
-RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin putright
+RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin putright \
+    && install --directory --mode 0700 --owner 10001 /var/lib/putright/post
 COPY --from=build /opt/putright /opt/putright
 ENV PATH=/opt/putright/bin:$PATH PYTHONUNBUFFERED=1 PUTRIGHT_HOST=0.0.0.0 PUTRIGHT_HOME=/tmp/putright
 USER 10001

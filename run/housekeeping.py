@@ -32,7 +32,6 @@ from run.reach import OUT_OF_REACH
 from run.settings import Settings
 
 MAIL_FOLDER = "mail"
-POST_FOLDER = "post"
 """In the data folder; where letters go when no mail server is set."""
 LETTERS_EVERY = timedelta(seconds=5)
 """How long letters wait when nobody wakes their loop; NOTIFY wakes it at once."""
@@ -94,7 +93,7 @@ def loops(
 
 def mailer_of(settings: Settings) -> Mailer:
     """Return how letters leave with these settings."""
-    return mailer_for(settings.smtp_url, settings.home / MAIL_FOLDER, settings.home / POST_FOLDER)
+    return mailer_for(settings.smtp_url, settings.home / MAIL_FOLDER, settings.post_folder)
 
 
 async def fold_all(engine: AsyncEngine) -> None:

@@ -97,6 +97,8 @@ class Settings(BaseModel):
     """The folder with the agency's numbers and words."""
     smtp_url: str = Field(default="", repr=False)
     """Where letters go by mail: smtp://, smtps:// or smtp+starttls://; without it, into the data folder's `mail`."""
+    post_folder: Path = Path()
+    """Where letters to people without an e-mail address are written, to be posted; by default in `home`, `post`."""
     mail_from: str = "complaints@localhost"
     """The sender of letters; its domain stands in every Message-ID."""
 
@@ -254,6 +256,8 @@ class Settings(BaseModel):
             filled["public_url"] = f"http://{self.host}:{self.port}"
         if self.master_key_file == Path():
             filled["master_key_file"] = self.home / "secrets" / "master.key"
+        if self.post_folder == Path():
+            filled["post_folder"] = self.home / "post"
         return self.model_copy(update=filled)
 
     def make_master_key(self) -> None:

@@ -82,6 +82,15 @@ def test_only_the_front_is_published_and_to_this_machine_alone_unless_somebody_d
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
+def test_letters_on_paper_are_written_where_they_stay_and_where_the_worker_may_write() -> None:
+    worker = SERVICES["worker"]
+    folder = worker["environment"]["PUTRIGHT_POST_FOLDER"]
+
+    assert worker["volumes"] == [f"post:{folder}"]
+    assert "post" in COMPOSE["volumes"]
+    assert f"--owner 10001 {folder}" in DOCKERFILE
+
+
 def test_there_may_be_many_workers_and_many_apis() -> None:
     for name in ("worker", "api"):
         assert re.fullmatch(r"\$\{[A-Z]+:-2\}", SERVICES[name]["deploy"]["replicas"])
