@@ -166,7 +166,7 @@ def fit_baseline(
         return None
     span = _Span(max(0, stop - settings.longest_baseline_weeks), stop, end)
     past = counts[:, span.start : span.stop].astype(np.float64)
-    live = _live_weeks(counts, span, settings)
+    live = _live_weeks(counts, parents, span, settings)
     if known.masked is not None:
         live &= ~known.masked[:, span.start : span.stop]
     offset = np.zeros((1, span.weeks)) if known.log_offset is None else known.log_offset[:, span.start : span.end + 1]
@@ -193,10 +193,11 @@ def fit_baseline(
     return table
 
 
-def _live_weeks(counts: IntArray, span: _Span, settings: BaselineSettings) -> BoolArray:
+def _live_weeks(counts: IntArray, parents: IntArray, span: _Span, settings: BaselineSettings) -> BoolArray:
     """Return which baseline weeks count for each cell: all, or for a cell younger than a year those since it began.
 
-    The week of its first complaint is left out, for having chosen it we know that it has one.
+    The week of its first complaint is left out, for having chosen it we know that it has one. Before its parent began
+    a cell could have none: these weeks do not make its share of the parent small.
     """
     ever = counts[:, : span.end + 1] > 0
     began = np.where(ever.any(axis=1), ever.argmax(axis=1), 0)
@@ -205,7 +206,11 @@ def _live_weeks(counts: IntArray, span: _Span, settings: BaselineSettings) -> Bo
     since = weeks[None, :] > began[:, None]
     seen = (counts[:, span.start : span.stop] * since).sum(axis=1)
     is_busy = seen >= settings.least_mean_per_week * np.maximum(since.sum(axis=1), 1)
-    return np.asarray(np.where((is_young & is_busy)[:, None], since, True), dtype=np.bool_)  # noqa: FBT003
+    live = np.where((is_young & is_busy)[:, None], since, True)  # noqa: FBT003
+    is_child = parents >= 0
+    while (dead := live[is_child] & ~live[parents[is_child]]).any():
+        live[is_child] &= ~dead
+    return np.asarray(live, dtype=np.bool_)
 
 
 def _is_share(past: FloatArray, live: BoolArray, parents: IntArray, settings: BaselineSettings) -> BoolArray:

@@ -18,7 +18,7 @@ from analytics.cube import Cell, CellCounts
 from analytics.detection import LettersOf, is_more_than_copies, is_of_open_matter
 from analytics.folding import Folded, by_strength, fold_in_order
 from analytics.multiplicity import focused, tree_benjamini_hochberg
-from analytics.newcomers import has_past
+from analytics.newcomers import has_past, kinds_among
 from analytics.scores import DetectionSettings, tested_families
 
 SUMMED_WEEKS = 52
@@ -162,8 +162,9 @@ def _may(counts: CellCounts, summed: _Sums, settings: DetectionSettings, letters
     """Return which cells may be called: with a past, improbable, long under way, and with enough complaints."""
     is_improbable = (summed.p_value <= settings.false_alarm_rate) & (summed.weeks >= FEWEST_WEEKS)
     may = np.asarray(is_improbable & summed.has_past, dtype=np.bool_)
+    new_kinds = kinds_among(counts, ~summed.has_past)
     for cell in np.flatnonzero(may):
-        if _rises_by_new_kinds(counts, summed, int(cell), settings):
+        if _rises_by_new_kinds(counts, summed, int(cell), new_kinds, settings):
             may[cell] = False
             continue
         weeks, one = int(summed.weeks[cell]), slice(cell, cell + 1)
@@ -180,15 +181,15 @@ def _may(counts: CellCounts, summed: _Sums, settings: DetectionSettings, letters
     return may
 
 
-def _rises_by_new_kinds(counts: CellCounts, summed: _Sums, cell: int, settings: DetectionSettings) -> bool:
-    """Return whether a cell of all failures creeps only by kinds that have no past; these are told by themselves."""
+def _rises_by_new_kinds(
+    counts: CellCounts, summed: _Sums, cell: int, new_kinds: frozenset[str], settings: DetectionSettings
+) -> bool:
+    """Return whether a cell of all failures creeps only by kinds that nobody anywhere spoke of a year before."""
     whole = counts.cells[cell]
     if whole.failure:
         return False
     of_new_kinds = [
-        index
-        for index, part in enumerate(counts.cells)
-        if part.failure and not summed.has_past[index] and _is_kind_within(part, whole)
+        index for index, part in enumerate(counts.cells) if part.failure in new_kinds and _is_kind_within(part, whole)
     ]
     if not of_new_kinds:
         return False

@@ -138,7 +138,7 @@ def detect_within_budget(
     scored = score_cells(counts, as_of_week=as_of_week, settings=settings, known=known)
     if scored is None:
         return Detected((), 0, 0)
-    folding = Folding(counts, scored, overlaps, settings.floor_count)
+    folding = Folding(counts, scored, overlaps)
     p_values = scored.scores.p_value
     may = _may(counts, scored, settings, letters_of)
     is_new = _new(scored, is_open, level, settings, folding, may)
@@ -262,7 +262,6 @@ def _finding(
     """Return the finding told by cell `head`."""
     window = int(scored.scores.window[head])
     begins = counts.first_week + scored.baseline.start
-    new = new_since(looked_at[head], scored.baseline)
     threshold = threshold_count(*scored.expected_and_spread(head, window), false_alarm_rate=settings.false_alarm_rate)
     return Finding(
         cell=counts.cells[head],
@@ -279,7 +278,7 @@ def _finding(
         dispersion=float(scored.baseline.dispersion[head]),
         relative_variance=float(scored.baseline.relative_variance[head, window]),
         past_weeks=(begins, begins + scored.baseline.baseline_weeks),
-        new_since=None if new is None else counts.first_week + new,
+        new_since=new_since(counts, head, scored.baseline),
     )
 
 

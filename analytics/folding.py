@@ -54,11 +54,11 @@ def fold_in_order(ordered: Sequence[int], is_explained: Callable[[int, list[int]
 class Folding:
     """The week's unusual cells made into stories, by how loudly they speak and what they share of complaints."""
 
-    def __init__(self, counts: CellCounts, scored: Scores, overlaps: Overlaps, floor_count: int) -> None:
+    def __init__(self, counts: CellCounts, scored: Scores, overlaps: Overlaps) -> None:
         self._counts = counts
         self._scored = scored
         self._overlaps = overlaps
-        self._new_kinds = new_kinds(counts, scored.baseline, floor_count)
+        self._new_kinds = new_kinds(counts, scored.baseline)
         window = scored.scores.window[:, None]
         observed = np.take_along_axis(scored.observed, window, axis=1)[:, 0].astype(np.float64)
         expected = np.take_along_axis(scored.expected, window, axis=1)[:, 0]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was not there before: cells without a past that their baseline could tell anything of.
+"""What was not there before: no slow rise, and not a failure of every place it is seen at, but one piece of news.
 
-A kind that is offered, a channel that is opened or an office that is named only since a while rises from nothing. That
-is no slow rise, and not a failure of every place it is seen at: it is one piece of news, told once.
+A kind that is offered, a channel that is opened or an office that is named only since a while rises from nothing. It is
+new while no complaint of it has been learnt from; a slow rise it cannot be before it has a past of a year.
 """
 
 import numpy as np
@@ -12,30 +12,49 @@ from analytics.baseline import Baseline
 from analytics.cube import Cell, CellCounts
 
 PAST_WEEKS = 52
-"""How long before the end of its baseline something must have been there; half of a baseline shorter than two years."""
+"""How long before the end of its baseline something must have been there to have a past; half of a baseline shorter
+than two years. And how long a baseline must be to tell what is new."""
 
 
 def has_past(looked_at: IntArray, baseline: Baseline, floor_count: int) -> BoolArray:
     """Return which cells had complaints enough early in the baseline; all, while there is less than a year of it."""
     if baseline.baseline_weeks < PAST_WEEKS:
         return np.ones(len(looked_at), dtype=np.bool_)
-    early = looked_at[:, baseline.start : _early_until(baseline)]
-    return np.asarray(early.sum(axis=1) >= floor_count, dtype=np.bool_)
+    early = baseline.start + baseline.baseline_weeks - min(PAST_WEEKS, baseline.baseline_weeks // 2)
+    return np.asarray(looked_at[:, baseline.start : early].sum(axis=1) >= floor_count, dtype=np.bool_)
 
 
-def new_since(observed: IntArray, baseline: Baseline) -> int | None:
-    """Return the column of a cell's first complaint where it is new; None where it is not, or nobody could know."""
-    first = int(np.argmax(observed > 0))
-    is_known = baseline.baseline_weeks >= PAST_WEEKS and bool(observed[first])
-    return first if is_known and first >= _early_until(baseline) else None
+def kinds_among(counts: CellCounts, which: BoolArray) -> frozenset[str]:
+    """Return the failures whose widest cell is among those marked."""
+    return frozenset(
+        cell.failure
+        for cell, is_marked in zip(counts.cells, which, strict=True)
+        if is_marked and cell.failure and cell == Cell(cell.family, cell.failure)
+    )
 
 
-def _early_until(baseline: Baseline) -> int:
-    return baseline.start + baseline.baseline_weeks - min(PAST_WEEKS, baseline.baseline_weeks // 2)
+def new_kinds(counts: CellCounts, baseline: Baseline) -> frozenset[str]:
+    """Return the failures that nobody anywhere spoke of before the baseline ended."""
+    return kinds_among(counts, _is_new(counts.counts, baseline))
 
 
-def new_kinds(counts: CellCounts, baseline: Baseline, floor_count: int) -> frozenset[str]:
-    """Return the failures that nobody anywhere spoke of a year before the baseline ended."""
-    known = has_past(counts.counts, baseline, floor_count)
-    widest = {cell.failure: index for index, cell in enumerate(counts.cells) if cell == Cell(cell.family, cell.failure)}
-    return frozenset(failure for failure, index in widest.items() if failure and not known[index])
+def new_since(counts: CellCounts, cell: int, baseline: Baseline) -> int | None:
+    """Return the week of the first complaint of what is new about a cell, if anything is.
+
+    That is its failure or, of a cell that names no failure and one thing only, that thing. A failure that comes to
+    another place than before is nothing new.
+    """
+    head = counts.cells[cell]
+    alone = Cell(head.family, head.failure) if head.failure else head
+    if alone not in counts.cells or (not head.failure and len(head.named) > 1):
+        return None
+    row = counts.counts[counts.cells.index(alone)]
+    is_new = bool(_is_new(row[None, :], baseline)[0])
+    return counts.first_week + int(np.argmax(row > 0)) if is_new else None
+
+
+def _is_new(counts: IntArray, baseline: Baseline) -> BoolArray:
+    if baseline.baseline_weeks < PAST_WEEKS:
+        return np.zeros(len(counts), dtype=np.bool_)
+    before = counts[:, : baseline.start + baseline.baseline_weeks]
+    return np.asarray(~before.any(axis=1), dtype=np.bool_)

@@ -209,8 +209,35 @@ def years_by_every_channel() -> list[Issues]:
     ]
 
 
-def test_what_has_no_past_of_a_year_is_no_slow_rise_nor_makes_one_of_what_it_is_part_of() -> None:
-    assert looked([*years_by_every_channel(), *new_kind(45)]).told == ()
+@pytest.mark.parametrize("weeks", [36, 45, 60])
+def test_what_has_no_past_of_a_year_is_no_slow_rise_nor_makes_one_of_what_it_is_part_of(weeks: int) -> None:
+    assert looked([*years_by_every_channel(), *new_kind(weeks)]).told == ()
+
+
+def test_an_office_where_many_rare_failures_rise_slowly_is_a_slow_rise() -> None:
+    rare = [f"X{number}" for number in range(30)]  # hardly any had come to the office when the baseline was frozen
+    chance = np.random.default_rng(4)
+    rise = [
+        one
+        for week in range(-50, 1)
+        for failure in chance.choice(rare, int(chance.poisson(0.6 + (week + 50) / 14)), replace=False)
+        for one in extra(1, (week,), str(failure), "harbor")
+    ]
+    lately = [one for one in (*years(0.06, rare, OFFICES), *rise) if one.week > LAST_WEEK - 130]
+
+    (told,) = looked(lately).told
+
+    assert (told.kind, told.finding.cell.office, told.finding.cell.failure) == ("creep", "harbor", "")
+
+
+def test_a_burst_of_a_kind_that_has_been_there_for_a_while_names_its_place_and_is_not_new() -> None:
+    burst = extra(12, range(-2, 1), "HND1", "harbor", channel="web")
+
+    judged = looked([*years_by_every_channel(), *new_kind(50), *burst])
+
+    (told,) = judged.told
+    assert told.finding.cell.office == "harbor"
+    assert not cards(judged)[0]["is_new"]
 
 
 def test_a_kind_that_is_new_is_one_signal_wherever_it_is_seen_and_told_as_new() -> None:
