@@ -39,6 +39,7 @@ class PendingQueue:
     """One of the queues."""
 
     def __init__(self, engine: AsyncEngine, queue: Queue) -> None:
+        self.name = queue
         self._engine = engine
         self._claim = text(f"""
             UPDATE {queue} SET claimed_until = :until, attempts = attempts + 1

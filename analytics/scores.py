@@ -18,8 +18,8 @@ class DetectionSettings:
 
     `false_discovery_rate`: of the cells called unusual in a week, the share that may be chance. `false_alarm_rate`: the
     chance per cell and week that nothing but chance calls it unusual; also sets thresholds and the chart's upper band.
-    `floor_count`: fewer complaints are never a finding, nor fewer than
-    `floor_letters` different letters. Lengths in weeks.
+    `floor_count`: fewer complaints are never a finding, nor fewer than `floor_letters` different letters. Lengths in
+    weeks.
     """
 
     windows: tuple[int, ...] = (1, 2, 4, 8, 13)

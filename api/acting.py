@@ -230,6 +230,5 @@ def _triaged(asked: TriageAsked, refs: dict[str, ContentRef], case: Case, policy
         "track": asked.track or route.track,
         "team": asked.team or route.team,
         "approval_required": needs_approval(asked.severity, policy.severity),
-        # As with the office: left out, it is as the receipt has it, so that a repeated request makes the same command.
-        "vulnerable": asked.vulnerable if "vulnerable" in asked.model_fields_set else case.receipt.vulnerable,
+        "vulnerable_stands": None if "vulnerable" in asked.model_fields_set else True,
     }

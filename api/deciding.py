@@ -12,9 +12,9 @@ from uuid import UUID
 from api.acting import key_for
 from api.fixing import act_on_fix, name_of_signal, opening_of
 from api.problems import NotFound, Unprocessable
-from api.reads.fixes import FixOfSignal, FixRow, fix_by_id, fixes_of_signals
+from api.reads.fixes import FixOfSignal, FixRow, fix_by_id, fixes_of_signals, open_fixes_of
 from api.reads.people import Staff
-from api.reads.signal_cases import open_fix_of_twin
+from api.reads.signal_cases import twins_of
 from api.reads.signals import SignalRow, Viewed, signal_by_id
 from api.services import Services
 from api.shapes import FieldFault
@@ -111,11 +111,14 @@ async def _accept_and_open(
     policy = (await services.policies.current(staff.agency, decided.decided_at)).policy
     at = Viewed.under(policy, policy.calendar.local_date(decided.decided_at))
     async with services.database.of(staff.agency) as connection:
+        # Looked for before anybody has to wait: which signals are twins takes a while, whether a fix is open does not.
+        twins = [pair.other_than(signal.id).id for pair in await twins_of(connection, signal, policy, at=at)]
+    async with services.database.of(staff.agency) as connection:
         # Two who accept the same signal at once, or a signal and its twin, must not open two fixes.
         await one_at_a_time(connection, f"signals/{staff.agency}")
         if not await is_decided(connection, decided):
             dealt_with = (await fixes_of_signals(connection, [signal.id])).get(signal.id)
-            of_twin = await open_fix_of_twin(connection, signal, policy, at=at)
+            of_twin = next(iter((await open_fixes_of(connection, twins)).values()), None)
             _refuse_what_is_dealt_with(dealt_with, of_twin, is_second=asked.opens_second_fix)
         fix_id = await open_fix(
             connection, opening.command, opening.texts, request_hash=request_hash, opened_at=decided.decided_at

@@ -57,7 +57,7 @@ class TriageAsked(Shape):
         bool | None,
         Field(
             description="Whether the person affected is in vulnerable circumstances; null: not known. "
-            "Left out: as the complainant said, if they did."
+            "Left out: as it stands, by the triage before or the complainant's own word."
         ),
     ] = None
 

@@ -132,8 +132,8 @@ def _triage(case: Case, command: Command, at: datetime) -> Changes:
         "team": command.team,
         "owner": _owner_in(case, command.team, command.owner),
         "approval_required": command.approval_required,
-        # As it is said now: what turns out not to be known after all is unsaid.
-        "vulnerable": command.vulnerable,
+        # As it is said now, if it is: what turns out not to be known after all is unsaid.
+        "vulnerable": case.vulnerable if command.vulnerable_stands else command.vulnerable,
     }
 
 

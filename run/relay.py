@@ -36,7 +36,9 @@ RUSH_PAUSE = timedelta(milliseconds=500)
 _log = logging.getLogger(__name__)
 
 
-async def _keep_on(relay_some: Callable[[], Awaitable[int]], wake: asyncio.Event, look_every: timedelta) -> None:
+async def _keep_on(
+    what: str, relay_some: Callable[[], Awaitable[int]], wake: asyncio.Event, look_every: timedelta
+) -> None:
     """Relay as long as there is something, then sleep until woken or it is time to look again; for ever."""
     while True:
         wake.clear()
@@ -44,7 +46,7 @@ async def _keep_on(relay_some: Callable[[], Awaitable[int]], wake: asyncio.Event
             while await relay_some():
                 pass
         except OUT_OF_REACH as problem:
-            _log.warning("a relay is out of reach (%s) and will try again", type(problem).__name__)
+            _log.warning("relaying %s: out of reach (%s), trying again", what, type(problem).__name__)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(wake.wait(), look_every.total_seconds())
 
@@ -70,7 +72,7 @@ class Relay:
 
     async def run(self, wake: asyncio.Event) -> None:
         """Relay until cancelled."""
-        await _keep_on(self.relay_some, wake, LOOK_EVERY)
+        await _keep_on(self._queue.name, self.relay_some, wake, LOOK_EVERY)
 
     async def relay_some(self) -> int:
         """Start the workflows of some pending receipts; return how many were claimed."""
@@ -129,7 +131,7 @@ class QuietRelay:
 
     async def run(self, wake: asyncio.Event) -> None:
         """Relay until cancelled."""
-        await _keep_on(self.relay_some, wake, QUIET_LOOK_EVERY)
+        await _keep_on(self._queue.name, self.relay_some, wake, QUIET_LOOK_EVERY)
 
     async def relay_some(self) -> int:
         """Start some pending workflows; return how many were started."""

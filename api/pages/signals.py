@@ -137,7 +137,7 @@ def _matters(rows: Sequence[SignalRow], shown: _Shown) -> list[Matter]:
     while left:
         together = [left.pop(next(iter(left)))]
         for row in together:  # grows: a twin may have another
-            others = filter(None, (pair.other(row.id) for pair in shown.twins))
+            others = [pair.other_than(row.id) for pair in shown.twins if row in (pair.cause, pair.intake)]
             together += [left.pop(other.id) for other in others if other.id in left]
         matters.append(Matter([_line(row, shown) for row in together]))
     return matters

@@ -33,6 +33,10 @@ _LIST = text("""
       AND (CAST(:at AS timestamptz) IS NULL OR (o.opened_at, o.fix_id) < (:at, CAST(:id AS uuid)))
     ORDER BY o.opened_at DESC, o.fix_id DESC LIMIT :limit
 """)
+_BY_ID = text("""
+    SELECT o.fix_id, o.opened_at, o.command, f.snapshot
+    FROM fix_opening o LEFT JOIN fix_file f USING (fix_id) WHERE o.fix_id = ANY (:ids)
+""")
 _OF_SIGNALS = text("""
     SELECT signal_id, fix_id, is_open FROM (
         SELECT s.signal_id, s.fix_id, f.is_open, f.opened_at FROM fix_signal s JOIN fix_file f USING (fix_id)
@@ -163,23 +167,14 @@ async def fixes(
     at, identity = moment_and_id(cursor, _ORDER) if cursor else (None, None)
     asked = {"only_open": only_open, "state": state and state.value, "at": at, "id": identity, "limit": limit + 1}
     rows = (await connection.execute(_LIST, asked)).all()
-    shown = [_of_row(row) for row in rows[:limit]]
-    titles = await _texts_of(connection, (fix.title for fix in shown))
-    page = tuple(
-        FixRow(fix, titles.get(fix.title.id, "") if fix.title else "", row.opened_at)
-        for fix, row in zip(shown, rows, strict=False)
-    )
+    page = await _with_titles(connection, rows[:limit])
     last = page[-1] if len(rows) > limit else None
     return Page(page, cursor_of(_ORDER, last.opened_at, last.fix.id) if last else None)
 
 
 async def fix_row(connection: AsyncConnection, fix_id: UUID) -> FixRow | None:
     """Return one fix as a list has it, or None if this agency has none of that id."""
-    fix = await fix_by_id(connection, fix_id)
-    if fix is None or fix.title is None or fix.opened_at is None:
-        return None
-    titles = await _texts_of(connection, (fix.title,))
-    return FixRow(fix, titles.get(fix.title.id, ""), fix.opened_at)
+    return (await _rows_of(connection, [fix_id])).get(fix_id)
 
 
 async def fixes_of_signals(connection: AsyncConnection, signals: Iterable[UUID]) -> dict[UUID, FixOfSignal]:
@@ -193,12 +188,11 @@ async def fixes_of_signals(connection: AsyncConnection, signals: Iterable[UUID])
 async def open_fixes_of(connection: AsyncConnection, signals: Sequence[UUID]) -> dict[UUID, FixRow]:
     """Return the open fix that deals with each signal, of those that have one, the first first."""
     dealt_with = await fixes_of_signals(connection, signals)
-    rows = {
-        signal: await fix_row(connection, fix.fix_id)
-        for signal in signals
-        if (fix := dealt_with.get(signal)) and fix.is_open
+    open_ones = {
+        signal: dealt_with[signal].fix_id for signal in signals if signal in dealt_with and dealt_with[signal].is_open
     }
-    return {signal: row for signal, row in rows.items() if row is not None}
+    rows = await _rows_of(connection, open_ones.values())
+    return {signal: rows[fix_id] for signal, fix_id in open_ones.items() if fix_id in rows}
 
 
 async def approved_words(connection: AsyncConnection, *, limit: int) -> tuple[ApprovedWords, ...]:
@@ -225,6 +219,21 @@ async def approved_words(connection: AsyncConnection, *, limit: int) -> tuple[Ap
 async def precision_by_family(connection: AsyncConnection) -> tuple[FamilyPrecision, ...]:
     """Return, for each family, how many of its decided signals were taken up; those put off are not decided."""
     return tuple(FamilyPrecision(*row) for row in await connection.execute(_PRECISION))
+
+
+async def _rows_of(connection: AsyncConnection, fix_ids: Iterable[UUID]) -> dict[UUID, FixRow]:
+    """Return fixes as a list has them, by id."""
+    rows = (await connection.execute(_BY_ID, {"ids": list(fix_ids)})).all()
+    return {row.fix.id: row for row in await _with_titles(connection, rows)}
+
+
+async def _with_titles(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> tuple[FixRow, ...]:
+    shown = [_of_row(row) for row in rows]
+    titles = await _texts_of(connection, (fix.title for fix in shown))
+    return tuple(
+        FixRow(fix, titles.get(fix.title.id, "") if fix.title else "", row.opened_at)
+        for fix, row in zip(shown, rows, strict=True)
+    )
 
 
 def _of_row(row: Row[Any]) -> Fix:

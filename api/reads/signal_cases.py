@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import product
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Integer, Select, TextClause, Uuid, bindparam, column, literal, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from analytics.places import ELSEWHERE
-from api.reads.fixes import FixRow, fixes_of_signals, open_fixes_of
+from api.reads.fixes import fixes_of_signals
 from api.reads.paging import LONGEST_PAGE, BadCursor, Page, cursor_of, keys_of
 from api.reads.signals import SignalRow, Viewed, signals
 from models.aggregates import EVENT_CHANNEL, NOT_STATED
@@ -82,10 +83,6 @@ class Twins:
         """Return the one that a signal is not."""
         return self.cause if signal_id == self.intake.id else self.intake
 
-    def other(self, signal_id: UUID) -> SignalRow | None:
-        """Return the twin of a signal, or None where it is neither."""
-        return {self.cause.id: self.intake, self.intake.id: self.cause}.get(signal_id)
-
 
 @dataclass(frozen=True, slots=True)
 class SignalCase:
@@ -124,6 +121,20 @@ async def cases_behind(
 
     They are those since it began, or with `is_counted` those of the weeks that `observed` is counted over.
     """
+    rows = [
+        SignalCase(*row)
+        for row in await connection.execute(*_asked(signal, policy, cursor, limit, is_counted=is_counted))
+    ]
+    if len(rows) <= limit:
+        return Page(tuple(rows))
+    last = rows[limit - 1]
+    return Page(tuple(rows[:limit]), cursor_of(_CASES_ORDER, last.received_on, last.case_id, str(last.number)))
+
+
+def _asked(
+    signal: SignalRow, policy: Policy, cursor: str | None, limit: int, *, is_counted: bool
+) -> tuple[TextClause, dict[str, Any]]:
+    """Return the query for a page of the issues behind a signal and one more, and what it is asked with."""
     day, identity, number = _place(cursor)
     codes, other_than = _codes(signal, policy.taxonomy)
     of_region, but_of = _offices_of(signal.region, policy)
@@ -142,12 +153,7 @@ async def cases_behind(
         "number": number,
         "limit": limit + 1,
     }
-    query = _COME_IN if signal.measure == "intake" else _TAGGED
-    rows = [SignalCase(*row) for row in await connection.execute(query, asked)]
-    if len(rows) <= limit:
-        return Page(tuple(rows))
-    last = rows[limit - 1]
-    return Page(tuple(rows[:limit]), cursor_of(_CASES_ORDER, last.received_on, last.case_id, str(last.number)))
+    return _COME_IN if signal.measure == "intake" else _TAGGED, asked
 
 
 async def twins_among(connection: AsyncConnection, rows: Sequence[SignalRow], policy: Policy) -> tuple[Twins, ...]:
@@ -162,14 +168,13 @@ async def twins_among(connection: AsyncConnection, rows: Sequence[SignalRow], po
         for cause, intake in product(compared, compared)
         if (cause.measure, intake.measure) == ("cause", "intake") and _may_meet(cause, intake)
     ]
-    paired = {row.id: row for pair in pairs for row in pair}
-    counted = {row.id: await _counted(connection, row, policy) for row in paired.values()}
+    counted = await _counted(connection, list({row.id: row for pair in pairs for row in pair}.values()), policy)
     found = []
     for cause, intake in pairs:
-        (one, has_more), (other, has_more_too) = counted[cause.id], counted[intake.id]
+        (one, is_all_of_one), (other, is_all_of_other) = counted[cause.id], counted[intake.id]
         shared = one & other
         if shared and 2 * len(shared) >= min(len(one), len(other)):
-            is_all = not (has_more or has_more_too)
+            is_all = is_all_of_one and is_all_of_other
             found.append(Twins(cause, intake, len({case_id for case_id, _ in shared}), is_all))
     return tuple(found)
 
@@ -187,12 +192,6 @@ async def twins_of(connection: AsyncConnection, row: SignalRow, policy: Policy, 
     return await twins_among(connection, (row, *with_fix_first), policy)
 
 
-async def open_fix_of_twin(connection: AsyncConnection, row: SignalRow, policy: Policy, *, at: Viewed) -> FixRow | None:
-    """Return the open fix that deals with a twin of the signal, or None."""
-    twins = [pair.other_than(row.id).id for pair in await twins_of(connection, row, policy, at=at)]
-    return next(iter((await open_fixes_of(connection, twins)).values()), None)
-
-
 def _may_meet(one: SignalRow, other: SignalRow) -> bool:
     """Return whether two signals are of places and weeks that have something in common."""
     places = ((one.service, other.service), (one.office, other.office), (one.channel, other.channel))
@@ -204,11 +203,25 @@ def _may_meet(one: SignalRow, other: SignalRow) -> bool:
 
 
 async def _counted(
-    connection: AsyncConnection, row: SignalRow, policy: Policy
-) -> tuple[frozenset[tuple[UUID, int]], bool]:
-    """Return the newest issues that a signal counts, and whether there are more."""
-    page = await cases_behind(connection, row, policy, cursor=None, limit=ISSUES_COMPARED, is_counted=True)
-    return frozenset((issue.case_id, issue.number) for issue in page.rows), page.next_cursor is not None
+    connection: AsyncConnection, rows: Sequence[SignalRow], policy: Policy
+) -> dict[UUID, tuple[frozenset[tuple[UUID, int]], bool]]:
+    """Return the newest issues that each signal counts, and whether these are all; one query for them all."""
+    if not rows:
+        return {}
+    issues: dict[UUID, list[tuple[UUID, int]]] = {row.id: [] for row in rows}
+    of_each = [_of_one(row, policy) for row in rows]
+    for signal_id, case_id, number in await connection.execute(union_all(*of_each)):
+        issues[signal_id].append((case_id, number))
+    most = ISSUES_COMPARED
+    return {signal_id: (frozenset(each[:most]), len(each) <= most) for signal_id, each in issues.items()}
+
+
+def _of_one(row: SignalRow, policy: Policy) -> Select[tuple[UUID, UUID, int]]:
+    query, asked = _asked(row, policy, None, ISSUES_COMPARED, is_counted=True)
+    # Unique, so that the same names may stand in one query for each signal.
+    told = query.bindparams(*(bindparam(name, value, unique=True) for name, value in asked.items()))
+    issue = told.columns(column("case_id", Uuid), column("number", Integer)).subquery()
+    return select(literal(row.id, Uuid), issue.c.case_id, issue.c.number)
 
 
 def _place(cursor: str | None) -> tuple[date | None, UUID | None, int | None]:

@@ -135,12 +135,12 @@ def strength_is_kept(fix: Fix, command: FixCommand) -> Refused | None:
 def everything_is_in_effect(fix: Fix, command: FixCommand) -> Refused | None:
     """Refuse a day of change on which a measure does not yet take effect, such as a regulation's effective date."""
     assert command.action is FixAction.PUT_IN_PLACE
-    late = [m for m in fix.standing_measures if m.effective_on is not None and m.effective_on > command.changed_on]
+    late = [(on, m.number) for m in fix.standing_measures if (on := m.effective_on) and on > command.changed_on]
     if not late:
         return None
-    last = max(late, key=lambda measure: (measure.effective_on, measure.number))
-    day = day_in_words(max(on for m in late if (on := m.effective_on)), "en")
-    return Incomplete(f"Measure {last.number} takes effect on {day}: the change is not in place before that day.")
+    last_on, number = max(late)
+    day = day_in_words(last_on, "en")
+    return Incomplete(f"Measure {number} takes effect on {day}: the change is not in place before that day.")
 
 
 def list_is_new(fix: Fix, command: FixCommand) -> Refused | None:

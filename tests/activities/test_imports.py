@@ -229,6 +229,22 @@ async def test_the_same_file_again_changes_nothing(desk: Desk, *, as_history: bo
     assert set(before) < set(desk.asks("SELECT case_id, facts, xmin::text FROM receipt"))
 
 
+@pytest.mark.parametrize("as_history", [True, False])
+async def test_rows_taken_in_before_their_map_read_circumstances_are_there_already_and_stay_as_they_are(
+    desk: Desk, *, as_history: bool
+) -> None:
+    file = desk.a_file([a_row(1, Tags="Older"), a_row(2, Tags="")])
+    desk.map.write_text(MAP.replace('[vulnerable]\ncolumn = "Tags"\nyes = ["Older"]\n', ""))
+    await desk.takes(file, as_history=as_history)
+    before = desk.asks("SELECT case_id, facts FROM receipt ORDER BY 1")
+    desk.map.write_text(MAP)
+
+    again = await desk.takes(file, as_history=as_history)
+
+    assert (again.already_there, again.rejected) == (2, 0)
+    assert desk.asks("SELECT case_id, facts FROM receipt ORDER BY 1") == before
+
+
 async def test_a_file_without_ids_is_known_by_itself_and_the_rows_number(desk: Desk) -> None:
     rows = [{"In": "2015-03-02", "Text": "The same words."}, {"In": "2015-03-02", "Text": "The same words."}]
     file = desk.a_file(rows)

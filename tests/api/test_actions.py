@@ -271,6 +271,37 @@ async def test_what_the_complainant_said_stands_until_somebody_says_otherwise(fr
     assert seen == [[True] * 3, [True] * 3, [False] * 3, [None] * 3]
 
 
+async def test_a_triage_that_says_nothing_of_circumstances_leaves_the_answer_of_the_one_before(front: Front) -> None:
+    taken = await front.open_case(vulnerable=True)
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    seen = []
+
+    for told in ({"vulnerable": False}, {"severity": 2}, {"vulnerable": None}, {"severity": 2}):
+        done = await front.act(taken["id"], ann, **(TRIAGE | told))
+        assert done.status_code == 200, done.text
+        seen.append(await vulnerable_of(front, taken["id"]))
+
+    assert seen == [[False] * 3, [False] * 3, [None] * 3, [None] * 3]
+
+
+async def test_a_triage_that_says_nothing_of_circumstances_is_answered_alike_once_they_have_been_told(
+    front: Front,
+) -> None:
+    taken = await front.open_case(vulnerable=True)
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    key = a_key()
+    first = await front.act(taken["id"], ann, key, **TRIAGE)
+    await front.act(taken["id"], ann, **TRIAGE, vulnerable=False)
+
+    again = await front.act(taken["id"], ann, key, **TRIAGE)
+    other = await front.act(taken["id"], ann, key, **TRIAGE, vulnerable=True)
+
+    assert first.status_code == again.status_code == 200
+    assert first.json() == again.json()
+    assert other.json()["type"] == "/problems/key-reused"
+    assert await vulnerable_of(front, taken["id"]) == [False] * 3
+
+
 async def test_a_duplicate_is_named_by_reference_or_id_and_must_be_there(front: Front) -> None:
     first, second = await front.open_case(), await front.open_case()
     ann = await front.token(Role.CASEWORKER, name="ann")

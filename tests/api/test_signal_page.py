@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
+from api.reads.fixes import open_fixes_of
 from models.terms import Role, State
 from tests.api.conftest import Front
 from tests.api.test_case_page import words
@@ -246,6 +250,64 @@ async def test_a_program_is_told_of_the_fix_of_a_twin_and_says_so_where_it_means
     assert {answer.json()["type"] for answer in (refused, refused_too)} == {"/problems/same-matter"}
     assert done.status_code == 201
     assert done.json()["fix_id"] not in {fix_id, None}
+
+
+@contextmanager
+def statements_of(front: Front) -> Iterator[list[str]]:
+    """Gather what is asked of the record meanwhile."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
+    engine = front.services.database._engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(engine, "before_cursor_execute", note)
+
+
+async def test_while_others_who_accept_a_signal_have_to_wait_no_complaints_are_compared(front: Front) -> None:
+    _, intake, _ = await twins_of_which_one_has_a_fix(front)
+    sue = await front.token(Role.SUPERVISOR)
+
+    with statements_of(front) as asked:
+        refused = await decide(front, intake, sue, decision="accept", reason="Another matter.")
+
+    assert refused.status_code == 409
+    (locked,) = [place for place, statement in enumerate(asked) if "pg_advisory_xact_lock" in statement]
+    compared = [place for place, statement in enumerate(asked) if "case_tag" in statement]
+    assert len(compared) == 1
+    assert compared[0] < locked
+
+
+async def test_of_a_signal_and_its_twin_accepted_at_once_one_leads_to_a_fix(front: Front) -> None:
+    await coded(front, FAILURE)
+    twins = [await whole_week(front), await whole_week(front, measure="intake", code="too_slow", family="intake")]
+    sue = await front.token(Role.SUPERVISOR)
+
+    answers = await asyncio.gather(
+        *(decide(front, signal_id, sue, decision="accept", reason="The move.") for signal_id in twins)
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+
+
+async def test_the_fixes_of_many_signals_are_found_with_as_many_queries_as_that_of_one(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR)
+    signal_ids = [await a_signal(front, code=code) for code in ("HND1", "HND2", "HND3")]
+    for signal_id in signal_ids[1:]:
+        opened = await decide(front, signal_id, sue, decision="accept", reason="So.", fix_title=f"Of {signal_id}")
+        assert opened.status_code == 201, opened.text
+    seen = []
+
+    for among in (signal_ids[:2], signal_ids):
+        async with front.services.database.of("riverbend") as connection:
+            with statements_of(front) as asked:
+                found = await open_fixes_of(connection, among)
+        assert {signal_id: row.title for signal_id, row in found.items()} == {s: f"Of {s}" for s in among[1:]}
+        seen.append(len(asked))
+
+    assert seen[0] == seen[1]
 
 
 async def test_once_the_fix_of_a_twin_has_ended_another_is_opened_as_any(front: Front) -> None:

@@ -118,3 +118,10 @@ def test_of_an_import_the_date_is_part_of_the_request() -> None:
     first = a_submission(is_imported=True)
 
     assert dataclasses.replace(first, received_on=LATER.date() + timedelta(days=1)).request_hash != first.request_hash
+
+
+def test_of_an_import_what_a_map_says_of_circumstances_is_no_part_of_the_request() -> None:
+    first = a_submission(is_imported=True)
+
+    for said in (True, False):
+        assert dataclasses.replace(first, vulnerable=said).request_hash == first.request_hash

@@ -160,14 +160,15 @@ def test_a_new_failure_that_comes_in_numbers_is_found() -> None:
 def test_later_weeks_change_nothing() -> None:
     agency = Agency(1.0, seed=2)
     agency.plant(6.0, LAST_WEEK - 9, *LOST_AT_LEEDS_KEY)
-    counts = agency.cube()
+    counts, events = agency.cube(), agency.events()
     changed = replace(counts, counts=counts.counts.copy())
     changed.counts[:, -4:] *= 7
+    changed_events = replace(events, count=np.where(events.week > LAST_WEEK - 4, events.count * 7, events.count))
     week = LAST_WEEK - 4
 
-    overlaps = Overlaps(agency.events(), week)
     found, found_in_changed = (
-        detect(some, as_of_week=week, settings=SETTINGS, overlaps=overlaps) for some in (counts, changed)
+        detect(some, as_of_week=week, settings=SETTINGS, overlaps=Overlaps(behind, week))
+        for some, behind in ((counts, events), (changed, changed_events))
     )
 
     assert found

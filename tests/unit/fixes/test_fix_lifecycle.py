@@ -62,10 +62,13 @@ def test_what_is_offered_is_granted_and_what_is_not_offered_is_refused(
 
 @pytest.mark.parametrize(("state", "action"), list(itertools.product(FixState, ACTION_NAMES)))
 def test_what_is_refused_is_named_as_on_its_button(state: FixState, action: FixAction) -> None:
-    for actor in (SUE, Actor(role=Role.INTAKE, name="ivy")):
-        refused = lifecycle.why_not(fix_at(state), action, actor)
-        if isinstance(refused, WrongState | WrongRole):
-            assert str(refused).startswith(f"“{ACTION_NAMES[action]}” is for ")
+    by_anybody = [
+        lifecycle.why_not(fix_at(state), action, actor) for actor in (SUE, Actor(role=Role.INTAKE, name="ivy"))
+    ]
+    refusals = [str(refused) for refused in by_anybody if isinstance(refused, WrongState | WrongRole)]
+
+    assert refusals, "who takes complaints in leads no fix"
+    assert all(refusal.startswith(f"“{ACTION_NAMES[action]}” is for ") for refusal in refusals)
 
 
 @pytest.mark.parametrize("action", FixAction)
