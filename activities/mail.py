@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -59,6 +59,8 @@ class Mail:
     body: str
     language: str
     written_at: datetime
+    written_on: date
+    """The day in the agency's zone, as the letter itself names days."""
     post: str = ""
     """Name and postal address of whoever has no e-mail address."""
 
@@ -170,7 +172,7 @@ class Letters:
         if mail.recipients:
             await self._mailer.send(mail)
             return
-        day = day_in_words(mail.written_at.date(), mail.language)
+        day = day_in_words(mail.written_on, mail.language)
         printed = f"{mail.sender_name}\n\n{mail.post.strip()}\n\n{day}\n\n{mail.subject}\n\n{mail.body.strip()}\n"
         await _put(_file_in(self._folder, mail.message_id, ".txt"), printed.encode())
 
