@@ -33,8 +33,8 @@ DONE_WITHIN_SECONDS = 25.0
 GIVE_UP_AFTER_ATTEMPTS = 130
 """With an hour between attempts some five days, as RFC 5321 §4.5.4.1 advises."""
 _DEFAULT_PORT = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
-_LOCAL_PART = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}$")
-_DOMAIN = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")
+_LOCAL_PART = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
+_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 class Undeliverable(Exception):
@@ -94,7 +94,7 @@ def _address(address: str, name: str = "") -> Address:
         domain = domain.encode("idna").decode("ascii")
     except UnicodeError as problem:
         raise Undeliverable("The address has a domain that cannot exist.") from problem
-    if not separator or not _LOCAL_PART.match(local) or not _DOMAIN.match(domain):
+    if not separator or not _LOCAL_PART.fullmatch(local) or not _DOMAIN.fullmatch(domain):
         raise Undeliverable("The address is not one that mail can be sent to.")
     return Address(name, username=local, domain=domain)
 

@@ -22,11 +22,14 @@ from models.fixes.terms import Occasion
 from models.messages import Amount, Message
 from models.terms import Remedy
 
+LINE_LIMIT = 200
+ADDRESS_LIMIT = 500
+"""As long as any contact that an import keeps."""
 UNTOLD_BEGINNING = timedelta(weeks=26)
 """How far back the complaints of a fix go that no signal and no plan gives a beginning."""
 _NAMESPACE = UUID("5d2b7b8e-0c1f-5f0e-9d64-6a1a0c7c9e21")
-Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00\r\n]*$")]
-Address = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^\x00\r\n]*$")]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LINE_LIMIT, pattern=r"^[^\x00\r\n]*$")]
+Address = Annotated[str, StringConstraints(strip_whitespace=True, max_length=ADDRESS_LIMIT, pattern=r"^[^\x00\r\n]*$")]
 
 
 class AffectedPerson(Message):
@@ -56,6 +59,22 @@ class AffectedPerson(Message):
             "amount_cents": self.amount.cents if self.amount else None,
             "authority": self.amount.authority if self.amount else None,
         }
+
+
+def complainant_listed(contact: Mapping[str, str], language: str, case_id: UUID) -> AffectedPerson:
+    """Return a complainant as a list has them, whatever their contact looks like: an import keeps what its file says.
+
+    An address is never cut, which would make it somebody else's: one that is none is refused when it is written to.
+    """
+    known = {way: " ".join(contact.get(way, "").split()) for way in ("name", "email", "phone")}
+    return AffectedPerson(
+        name=known["name"][:LINE_LIMIT],
+        email=known["email"],
+        post=contact.get("post", ""),
+        phone=known["phone"][:LINE_LIMIT],
+        language=language,
+        case_id=case_id,
+    )
 
 
 def list_id_for(fix: Fix, occasion: Occasion) -> UUID:

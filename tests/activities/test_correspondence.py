@@ -515,6 +515,8 @@ def a_mail(**facts: object) -> Mail:
     "address",
     [
         "ada@home.example\r\nBcc: eve@evil.example",
+        "ada\n@home.example",
+        "ada\r\n@home.example",
         "ada",
         "@home.example",
         "a b@home.example",

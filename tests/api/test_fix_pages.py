@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from datetime import date, timedelta
@@ -26,6 +27,7 @@ from tests.api.test_registers import a_signal
 from tests.api.test_staff_pages import send, sign_in
 from tests.given import a_key
 from tests.given_fixes import an_effect
+from tests.record import a_submission, take_in
 
 MONDAY = date(2026, 2, 23)
 """The last whole week before the tests' moment."""
@@ -283,6 +285,27 @@ async def test_everybody_who_complained_of_it_is_found_by_the_cases(front: Front
     assert again.json() == first.json()
     assert (await shown(front, fix_id, sue))["affected"][0]["people_count"] == 1
     assert (nobody.status_code, nobody.json()["errors"][0]["field"]) == (422, "since")
+
+
+async def test_one_odd_contact_of_an_import_breaks_no_list(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    await front.open_case(contact={"name": "Jo Rivers", "email": "jo@example.org"})
+    odd = {"name": "Mo\nLane " * 50, "phone": "555 0100\n555 0101", "email": "mo@example.org\nmo@example.net"}
+    imported = a_submission(contact=json.dumps(odd), language="old_words", is_imported=True, source="old")
+    taken = await take_in(front.worker, imported)
+    await front.actions.opened("riverbend", taken.receipt.case_id)
+    fix_id = await a_fix(front, sue, cells=[{"measure": "intake", "family": "intake", "code": "too_slow"}])
+    told = {"action": "list_affected", "help": "notify", "source": "All of them", "words": "We are mending it."}
+
+    answer = await act_on(front, fix_id, sue, **told, since="2026-01-01")
+
+    assert answer.status_code == 200, answer.text
+    async with front.owner.begin() as connection:
+        query = text("SELECT contact, language FROM affected_person ORDER BY number")
+        _, (contact, language) = (await connection.execute(query)).all()
+    assert contact["name"].startswith("Mo Lane Mo Lane")
+    assert (contact["email"], contact["phone"]) == ("mo@example.org mo@example.net", "555 0100 555 0101")
+    assert language == "en"
 
 
 async def test_approved_words_stand_on_the_public_page_with_what_came_of_it(front: Front) -> None:

@@ -12,6 +12,7 @@ from models.fixes.affected import (
     AffectedPerson,
     asked_cells,
     cells_told_of,
+    complainant_listed,
     list_id_for,
     message_id_for,
     remedy_in_words,
@@ -19,6 +20,7 @@ from models.fixes.affected import (
 )
 from models.fixes.commands import CellRef
 from models.fixes.terms import FixAction, FixState, Occasion
+from models.import_map import CONTACT_LIMIT
 from models.messages import Amount
 from models.terms import Remedy
 from tests.given_fixes import CONTROL, TARGET, TO_THE_END, a_fix_at, done
@@ -40,6 +42,18 @@ def test_the_row_of_a_person_holds_amount_and_authority_apart() -> None:
         "amount_cents": 1250,
         "authority": "Act 12",
     }
+
+
+def test_a_complainant_is_listed_whatever_an_import_keeps_of_them_and_no_address_is_cut_into_another() -> None:
+    address = "a" * (CONTACT_LIMIT - len("@home.example")) + "@home.example"
+    contact = {"name": "Ada \r\n" * 80, "email": address, "phone": "555\n0100", "post": "1 Elm Street\nRiverbend"}
+
+    ada = complainant_listed(contact, "en", uuid4())
+
+    assert ada.name.startswith("Ada Ada Ada")
+    assert len(ada.name) <= 200
+    assert (ada.email, ada.phone, ada.post) == (address, "555 0100", "1 Elm Street\nRiverbend")
+    assert complainant_listed({}, "en", uuid4()).row()["contact"] == {"name": "", "email": ""}
 
 
 def test_every_letter_of_a_list_has_a_message_id_of_its_own_and_always_the_same() -> None:
