@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contact of a complainant, as `content` keeps it: whether letters reach them, and by which way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def can_be_written_to(contact: Mapping[str, str]) -> bool:
+    """Return whether a letter can reach them, by mail or by post."""
+    return bool(contact.get("email") or contact.get("post"))
