@@ -235,7 +235,7 @@ def _words(frame: Frame, language: str) -> str:
     first = frame.policy.agency.languages[0]
     if language == first:
         return frame.words
-    return frame.translations.get(language) or "\n\n".join(filter(None, (told_in(first, language), frame.words)))
+    return frame.translations.get(language) or f"{told_in(first, language)}\n\n{frame.words}"
 
 
 def _remedy(person: Row[Any], language: str) -> str:

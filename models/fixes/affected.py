@@ -121,12 +121,15 @@ def told_since(fix: Fix, began_weeks: Iterable[date], opened_on: date) -> date:
     return min(known, default=monday_of(opened_on - UNTOLD_BEGINNING))
 
 
-_TOLD_IN = {("en", "es"): "Lo que sigue está en inglés.", ("es", "en"): "What follows is in Spanish."}
+_TOLD_IN = {"en": "What follows is in {language}.", "es": "Lo que sigue está en {language}."}
+_LANGUAGES = {"en": {"en": "English", "es": "inglés"}, "es": {"en": "Spanish", "es": "español"}}
+_ANOTHER = {"en": "another language", "es": "otro idioma"}
 
 
 def told_in(language: str, reader: str) -> str:
-    """Return, in the reader's language, what language words are in; empty where we do not know how to say it."""
-    return _TOLD_IN.get((language, reader), "")
+    """Return what language words are in, in the reader's language, or in English where we know no other."""
+    reader = reader if reader in _TOLD_IN else "en"
+    return _TOLD_IN[reader].format(language=_LANGUAGES.get(language, _ANOTHER)[reader])
 
 
 _GETS = {"en": "What you get: {remedy}.", "es": "Lo que usted recibe: {remedy}."}

@@ -20,12 +20,12 @@ from models.commands import SYSTEM
 from models.fixes.commands import FindEffective
 from models.fixes.terms import FixAction, Verdict
 from models.terms import Role
-from tests.api.conftest import Front
+from tests.api.conftest import NOW, Front
 from tests.api.test_case_page import words
 from tests.api.test_fixes import IN_PLACE, MEASURE, WORKED_OUT, a_fix, act_on, done, found_not_effective, shown
 from tests.api.test_registers import a_signal
 from tests.api.test_staff_pages import send, sign_in
-from tests.given import a_key
+from tests.given import a_key, a_policy
 from tests.given_fixes import an_effect
 from tests.record import a_submission, take_in
 
@@ -343,8 +343,34 @@ async def test_words_stand_in_the_readers_language_and_where_they_do_not_the_pag
 
     assert '<p class="said ours" lang="es">Lo estamos revisando.</p>' in page
     assert '<p class="said ours" lang="en">It works.</p>' in page
-    assert page.count("Este texto está en inglés.") == 1
+    assert page.count("Lo que sigue está en inglés.") == 1
     assert "We look into it." not in page
+
+
+async def test_words_are_in_the_agencys_first_language_also_where_that_is_not_english(front: Front) -> None:
+    policy = a_policy()
+    agency = policy.agency.model_copy(update={"languages": ("es", "en")})
+    document = policy.model_copy(update={"agency": agency}).model_dump_json()
+    async with front.owner.begin() as connection:
+        await connection.execute(
+            text("INSERT INTO policy_version VALUES ('riverbend', 2, 'es first', :at, CAST(:document AS jsonb))"),
+            {"at": NOW - timedelta(minutes=1), "document": document},
+        )
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await done(front, fix_id, sue, *WORKED_OUT, *IN_PLACE)
+    asked = {"action": "approve_words", "occasion": "accepted", "words": "Lo estamos revisando."}
+    await done(front, fix_id, sue, asked)
+
+    spanish, english = [
+        (await front.client.get("/a/riverbend/you-said", headers={"Accept-Language": code})).text
+        for code in ("es", "en")
+    ]
+
+    approved = '<p class="said ours" lang="es">Lo estamos revisando.</p>'
+    assert approved in spanish
+    assert "Lo que sigue" not in spanish
+    assert f'<p class="soft small">What follows is in Spanish.</p>{approved}' in english
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from models.fixes.affected import (
     list_id_for,
     message_id_for,
     remedy_in_words,
+    told_in,
     told_since,
 )
 from models.fixes.commands import CellRef
@@ -107,6 +108,20 @@ def test_each_verdict_has_a_list_of_its_own_and_the_acceptance_has_one_for_good(
 @pytest.mark.parametrize("language", ["en", "es", "vi"])
 def test_every_remedy_has_words_in_every_language_we_know(remedy: Remedy, language: str) -> None:
     assert remedy_in_words(remedy.value, 100_050, language).endswith("($1,000.50).")
+
+
+@pytest.mark.parametrize(
+    ("language", "reader", "said"),
+    [
+        ("en", "es", "Lo que sigue está en inglés."),
+        ("es", "en", "What follows is in Spanish."),
+        ("vi", "es", "Lo que sigue está en otro idioma."),
+        ("vi", "en", "What follows is in another language."),
+        ("es", "vi", "What follows is in Spanish."),
+    ],
+)
+def test_what_language_words_are_in_is_said_to_every_reader(language: str, reader: str, said: str) -> None:
+    assert told_in(language, reader) == said
 
 
 def test_no_remedy_is_no_sentence() -> None:
