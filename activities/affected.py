@@ -26,7 +26,7 @@ from temporalio.exceptions import ApplicationError
 from activities.affected_lists import as_approved, draw, locked_list, words_command
 from activities.database import transaction
 from activities.interface import Affected, AffectedAddress, AffectedProgress
-from activities.letter_values import always_there
+from activities.letter_values import always_there, day_at
 from activities.mail import (
     DONE_WITHIN_SECONDS,
     GIVE_UP_AFTER_ATTEMPTS,
@@ -222,6 +222,7 @@ class DatabaseAffected(Affected):
             body=_BLANK_LINES.sub("\n\n", filled.body),
             language=language,
             written_at=frame.listed.begun_at,
+            written_on=day_at(agency, frame.listed.begun_at),
         )
 
 
@@ -234,7 +235,7 @@ def _words(frame: Frame, language: str) -> str:
     first = frame.policy.agency.languages[0]
     if language == first:
         return frame.words
-    return frame.translations.get(language) or "\n\n".join(filter(None, (told_in(first, language), frame.words)))
+    return frame.translations.get(language) or f"{told_in(first, language)}\n\n{frame.words}"
 
 
 def _remedy(person: Row[Any], language: str) -> str:

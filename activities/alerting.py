@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.database import agencies, transaction
-from activities.letter_values import Links, always_there
+from activities.letter_values import Links, always_there, day_at
 from activities.mail import Mail, Mailer, NotDeliveredYet, Undeliverable
 from activities.policies import Policies
 from models.agency import Executive
@@ -172,4 +172,5 @@ class Alerts:
             body=filled.body,
             language=language,
             written_at=alert.at,
+            written_on=day_at(agency, alert.at),
         )

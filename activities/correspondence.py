@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.case_records import bare_case, events_of
 from activities.database import transaction
-from activities.letter_values import Links, Told, filled_letter, text_ref
+from activities.letter_values import Links, Told, day_at, filled_letter, text_ref
 from activities.mail import (
     DONE_WITHIN_SECONDS,
     GIVE_UP_AFTER_ATTEMPTS,
@@ -174,6 +174,7 @@ class Correspondence:
             body=letter.body,
             language=words.language,
             written_at=row.written_at,
+            written_on=day_at(told.policy.agency, row.written_at),
         )
 
     async def _words(self, connection: AsyncConnection, told: Told, kind: LetterKind) -> Letter:

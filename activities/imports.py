@@ -24,6 +24,7 @@ from activities.policies import Policies, in_force_at
 from models import lifecycle
 from models.case import new_case
 from models.commands import Actor, HistoricalIssue, RecordAsHistory
+from models.contacts import can_be_written_to
 from models.import_map import ImportedRow
 from models.messages import SHORT_TEXT_LIMIT, sha256
 from models.policy import Policy
@@ -164,7 +165,7 @@ class Imports:
             received_on=row.received_on,
             wanted=row.wanted,
             contact=row.contact_json,
-            can_be_written_to="email" in row.contact,
+            can_be_written_to=can_be_written_to(row.contact),
             service=row.service,
             category=row.category,
             office=row.office,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -90,6 +90,11 @@ def filled_letter(letter: Letter, told: Told, links: Links) -> Filled:
     return letter.in_plain_text().filled(_values(told, letter.language, links))
 
 
+def day_at(agency: Agency, moment: datetime) -> date:
+    """Return the day it is in the agency's zone at a moment."""
+    return moment.astimezone(ZoneInfo(agency.time_zone)).date()
+
+
 def always_there(agency: Agency, addressee: str, received_at: datetime, language: str) -> dict[str, str]:
     """Return what any letter may say (`ALWAYS_THERE` in models/letters.py).
 
@@ -100,7 +105,7 @@ def always_there(agency: Agency, addressee: str, received_at: datetime, language
         "agency_name": agency.name,
         "agency_phone": agency.contact.phone,
         "agency_email": agency.contact.email,
-        "received_on": day_in_words(received_at.astimezone(ZoneInfo(agency.time_zone)).date(), language),
+        "received_on": day_in_words(day_at(agency, received_at), language),
     }
 
 
@@ -147,10 +152,9 @@ def _proposals(events: tuple[Event, ...]) -> list[ProposeAnswer]:
 
 def _dates(told: Told, language: str) -> dict[str, str]:
     case, rules, command = told.case, told.rules, told.event.command
-    zone = ZoneInfo(told.policy.agency.time_zone)
 
     def words(moment: datetime) -> str:
-        return day_in_words(moment.astimezone(zone).date(), language)
+        return day_in_words(day_at(told.policy.agency, moment), language)
 
     due = {clock.name: clock.due_at for clock in clocks_of(case, rules)}
     asked_at = max((pause.started_at for pause in case.pauses), default=None)

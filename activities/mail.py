@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -33,8 +33,8 @@ DONE_WITHIN_SECONDS = 25.0
 GIVE_UP_AFTER_ATTEMPTS = 130
 """With an hour between attempts some five days, as RFC 5321 §4.5.4.1 advises."""
 _DEFAULT_PORT = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
-_LOCAL_PART = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}$")
-_DOMAIN = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")
+_LOCAL_PART = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
+_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 class Undeliverable(Exception):
@@ -59,6 +59,8 @@ class Mail:
     body: str
     language: str
     written_at: datetime
+    written_on: date
+    """The day in the agency's zone, as the letter itself names days."""
     post: str = ""
     """Name and postal address of whoever has no e-mail address."""
 
@@ -92,7 +94,7 @@ def _address(address: str, name: str = "") -> Address:
         domain = domain.encode("idna").decode("ascii")
     except UnicodeError as problem:
         raise Undeliverable("The address has a domain that cannot exist.") from problem
-    if not separator or not _LOCAL_PART.match(local) or not _DOMAIN.match(domain):
+    if not separator or not _LOCAL_PART.fullmatch(local) or not _DOMAIN.fullmatch(domain):
         raise Undeliverable("The address is not one that mail can be sent to.")
     return Address(name, username=local, domain=domain)
 
@@ -170,7 +172,7 @@ class Letters:
         if mail.recipients:
             await self._mailer.send(mail)
             return
-        day = day_in_words(mail.written_at.date(), mail.language)
+        day = day_in_words(mail.written_on, mail.language)
         printed = f"{mail.sender_name}\n\n{mail.post.strip()}\n\n{day}\n\n{mail.subject}\n\n{mail.body.strip()}\n"
         await _put(_file_in(self._folder, mail.message_id, ".txt"), printed.encode())
 

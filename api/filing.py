@@ -18,6 +18,7 @@ from api.services import Services
 from api.shapes_complaints import ComplaintFiled, ContactGiven
 from api.writes.receipts import Accepted, take_in
 from models.commands import Receipt
+from models.contacts import can_be_written_to
 from models.letters import LetterKind
 from models.messages import canonical
 from models.policy import Policy
@@ -102,7 +103,7 @@ def _submission(
         received_on=policy.calendar.local_date(received_at),
         wanted=filed.wanted or "",
         contact=canonical(contact).decode() if contact else "",
-        can_be_written_to=bool(contact.get("email") or contact.get("post")),
+        can_be_written_to=can_be_written_to(contact),
         service=filed.service,
         category=filed.category,
         office=filed.office,

@@ -102,6 +102,12 @@ async def a_writable_case(record: Record, engine: AsyncEngine, *, email: str = A
     return await opened(engine, address)
 
 
+async def a_case_by_post(record: Record, engine: AsyncEngine, **facts: object) -> Case:
+    """Return an opened case of somebody who left a postal address alone, its receipt's letter in the outbox."""
+    contact = json.dumps({"name": "Bo Lee", "post": "1 Elm Street\nRiverbend"})
+    return await opened(engine, await accepted(record, contact=contact, can_be_written_to=True, **facts))
+
+
 async def opened(engine: AsyncEngine, address: CaseAddress) -> Case:
     """Return the case of a receipt after its first two events, recorded."""
     records = records_of(engine)

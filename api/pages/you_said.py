@@ -11,9 +11,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.identity import Given, open_to_all
 from api.pages.fix_words import outcome_of
 from api.pages.front import Front, front_of
-from api.pages.languages import ENGLISH
 from api.pages.site import PageRoute
 from api.reads.fixes import ApprovedWords, approved_words
+from models.fixes.affected import told_in
 from models.fixes.terms import Occasion
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -28,6 +28,8 @@ class Said:
     words: str
     language: str
     """Of the words; another than the reader's where nobody has put them into that."""
+    told_in: str
+    """What language they are in, if that is not the reader's."""
     on: str
     is_verdict: bool
 
@@ -58,8 +60,11 @@ async def you_said(
 
 
 def _said(each: ApprovedWords, front: Front) -> Said:
-    """Return words in the reader's language, or as they were approved, in that of staff."""
+    """Return words in the reader's language, or as they were approved, in the agency's first."""
+    first = front.policy.agency.languages[0]
     is_verdict, on = each.occasion is Occasion.JUDGED, front.times.day(each.at)
+    if front.language == first:
+        return Said(each.words, first, "", on, is_verdict=is_verdict)
     if (translated := each.translations.get(front.language)) is not None:
-        return Said(translated, front.language, on, is_verdict=is_verdict)
-    return Said(each.words, ENGLISH.code, on, is_verdict=is_verdict)
+        return Said(translated, front.language, "", on, is_verdict=is_verdict)
+    return Said(each.words, first, told_in(first, front.language), on, is_verdict=is_verdict)

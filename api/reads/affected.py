@@ -12,14 +12,14 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.fixes.affected import AffectedPerson, asked_cells
+from models.fixes.affected import AffectedPerson, asked_cells, complainant_listed
 from models.fixes.cells import families_of
 from models.fixes.commands import CellRef
 from models.policy import Policy
 from models.tables.affected import affected_list, affected_person
 
 EXCEPTIONS_SHOWN = 200
-_CONTACT = ("name", "email", "post", "phone")
+_WAYS = ("email", "post", "phone")
 _COMPLAINANTS = text("SELECT * FROM complainants_in(CAST(:cells AS jsonb), :since, :until)")
 
 
@@ -59,13 +59,8 @@ async def complainants(
     """Return everybody who complained of what the cells count in these days, each once, also who cannot be reached."""
     told = json.dumps(asked_cells(cells, families_of(policy)))
     rows = await connection.execute(_COMPLAINANTS, {"cells": told, "since": since, "until": until})
-    language = policy.agency.languages[0]
     return [
-        AffectedPerson(
-            case_id=row.o_case_id,
-            **{way: known for way in _CONTACT if (known := (row.o_contact or {}).get(way))},
-            language=row.o_language or language,
-        )
+        complainant_listed(row.o_contact or {}, policy.agency.language_for(row.o_language), row.o_case_id)
         for row in rows
     ]
 
@@ -92,7 +87,7 @@ async def exceptions_of(connection: AsyncConnection, lists: Iterable[UUID]) -> t
             row.list_id,
             row.number,
             str((row.contact or {}).get("name") or ""),
-            next((str(told) for way in _CONTACT[1:] if (told := (row.contact or {}).get(way))), ""),
+            next((str(told) for way in _WAYS if (told := (row.contact or {}).get(way))), ""),
             row.reason,
         )
         for row in await connection.execute(query)

@@ -22,11 +22,14 @@ from models.fixes.terms import Occasion
 from models.messages import Amount, Message
 from models.terms import Remedy
 
+LINE_LIMIT = 200
+ADDRESS_LIMIT = 500
+"""As long as any contact that an import keeps."""
 UNTOLD_BEGINNING = timedelta(weeks=26)
 """How far back the complaints of a fix go that no signal and no plan gives a beginning."""
 _NAMESPACE = UUID("5d2b7b8e-0c1f-5f0e-9d64-6a1a0c7c9e21")
-Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00\r\n]*$")]
-Address = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^\x00\r\n]*$")]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LINE_LIMIT, pattern=r"^[^\x00\r\n]*$")]
+Address = Annotated[str, StringConstraints(strip_whitespace=True, max_length=ADDRESS_LIMIT, pattern=r"^[^\x00\r\n]*$")]
 
 
 class AffectedPerson(Message):
@@ -56,6 +59,22 @@ class AffectedPerson(Message):
             "amount_cents": self.amount.cents if self.amount else None,
             "authority": self.amount.authority if self.amount else None,
         }
+
+
+def complainant_listed(contact: Mapping[str, str], language: str, case_id: UUID) -> AffectedPerson:
+    """Return a complainant as a list has them, whatever their contact looks like: an import keeps what its file says.
+
+    An address is never cut, which would make it somebody else's: one that is none is refused when it is written to.
+    """
+    known = {way: " ".join(contact.get(way, "").split()) for way in ("name", "email", "phone")}
+    return AffectedPerson(
+        name=known["name"][:LINE_LIMIT],
+        email=known["email"],
+        post=contact.get("post", ""),
+        phone=known["phone"][:LINE_LIMIT],
+        language=language,
+        case_id=case_id,
+    )
 
 
 def list_id_for(fix: Fix, occasion: Occasion) -> UUID:
@@ -102,12 +121,15 @@ def told_since(fix: Fix, began_weeks: Iterable[date], opened_on: date) -> date:
     return min(known, default=monday_of(opened_on - UNTOLD_BEGINNING))
 
 
-_TOLD_IN = {("en", "es"): "Lo que sigue está en inglés.", ("es", "en"): "What follows is in Spanish."}
+_TOLD_IN = {"en": "What follows is in {language}.", "es": "Lo que sigue está en {language}."}
+_LANGUAGES = {"en": {"en": "English", "es": "inglés"}, "es": {"en": "Spanish", "es": "español"}}
+_ANOTHER = {"en": "another language", "es": "otro idioma"}
 
 
 def told_in(language: str, reader: str) -> str:
-    """Return, in the reader's language, what language words are in; empty where we do not know how to say it."""
-    return _TOLD_IN.get((language, reader), "")
+    """Return what language words are in, in the reader's language, or in English where we know no other."""
+    reader = reader if reader in _TOLD_IN else "en"
+    return _TOLD_IN[reader].format(language=_LANGUAGES.get(language, _ANOTHER)[reader])
 
 
 _GETS = {"en": "What you get: {remedy}.", "es": "Lo que usted recibe: {remedy}."}

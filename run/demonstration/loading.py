@@ -24,6 +24,7 @@ from activities.database import transaction
 from activities.history import HistoryWriter, Story
 from activities.policies import Policies, in_force_at
 from models.clocks import Rules
+from models.contacts import can_be_written_to
 from models.fixes.terms import FixState
 from models.messages import canonical, sha256
 from models.policy import Policy
@@ -271,7 +272,7 @@ def _story(one: Planned, book: _Book, setting: Setting, wrapping_key: bytes) -> 
         received_on=world.policy.calendar.local_date(one.received_at),
         wanted=one.wanted,
         contact=canonical(contact).decode() if contact else "",
-        can_be_written_to=bool(one.person.email),
+        can_be_written_to=can_be_written_to(contact),
         service=one.theme.service,
         category=one.theme.category,
         office=one.office,

@@ -22,7 +22,7 @@ from temporalio.exceptions import ApplicationError
 from activities import affected as module
 from activities.affected import BY_TELEPHONE, NO_ADDRESS, DatabaseAffected
 from activities.interface import AffectedAddress, AffectedProgress, FixAddress
-from activities.mail import Letters, Mail, Mailer, NotDeliveredYet, SmtpMailer, Undeliverable
+from activities.mail import FolderMailer, Letters, Mail, Mailer, NotDeliveredYet, SmtpMailer, Undeliverable
 from activities.policies import Policies
 from activities.sweeping_fixes import FORGOTTEN_AFTER, forget_refused_lists
 from models.commands import ProcessFailure, TagRootCause
@@ -389,6 +389,29 @@ async def test_who_left_no_e_mail_address_is_on_the_list_and_gets_a_letter_by_po
     assert desk.sent == []
     assert "\n\nBo Lee\n1 Elm Street\nRiverbend\n\n" in letter.read_text()
     assert WORDS in letter.read_text()
+
+
+async def test_one_odd_contact_of_an_import_is_an_exception_and_its_list_is_finished(
+    record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine, fix: Fix, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    facts: dict[str, Any] = {"received_at": now, "received_on": now.astimezone(ZONE).date()}
+    odd = {"name": "Ada\nByron " * 50, "email": "ada\n@home.example", "phone": "555\n0100"}
+    imported = await accepted(record, contact=json.dumps(odd), is_imported=True, source="old", **facts)
+    await opened(worker_engine, imported)
+    await a_writable_case(record, worker_engine, email="bob@home.example", **facts)
+    words = await fix_words(record, FixAddress(agency=fix.agency, fix_id=fix.id), WORDS)
+    await lived_fix(worker_engine, fix, ApproveWords(actor=SUE, key=a_key(), occasion=Occasion.ACCEPTED, words=words))
+    (list_id,) = await waiting_lists(owner_engine)
+    address = AffectedAddress(agency=fix.agency, list_id=list_id)  # type: ignore[arg-type]
+    folder = FolderMailer(tmp_path)
+
+    await helping(worker_engine, folder).draw_list(address)
+    progress = await helping(worker_engine, folder).help_some(address)
+
+    assert progress == AffectedProgress(people=2, done=1, exceptions=1)
+    reasons = {row.reason for row in await rows_of(owner_engine, address)}
+    assert reasons == {"The address is not one that mail can be sent to.", None}
 
 
 async def test_a_list_of_nobody_is_finished_at_once(

@@ -8,13 +8,23 @@ import contextlib
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.mail import GIVE_UP_AFTER_ATTEMPTS, FolderMailer, Mail, Mailer, SmtpMailer, Undeliverable, message_of
+from activities.mail import (
+    GIVE_UP_AFTER_ATTEMPTS,
+    FolderMailer,
+    Letters,
+    Mail,
+    Mailer,
+    SmtpMailer,
+    Undeliverable,
+    message_of,
+)
 from models.case import new_case
 from models.commands import (
     SYSTEM,
@@ -34,7 +44,17 @@ from models.messages import Amount
 from models.references import secret_for
 from models.terms import Action, ClockName, Finding, Remedy, Track
 from tests.given import ANN, MONDAY, SUE, a_command, a_key, a_policy, a_receipt
-from tests.letters import ADA, SECRETS_KEY, Post, a_mail_server, a_writable_case, correspondence, lived, said
+from tests.letters import (
+    ADA,
+    SECRETS_KEY,
+    Post,
+    a_case_by_post,
+    a_mail_server,
+    a_writable_case,
+    correspondence,
+    lived,
+    said,
+)
 from tests.record import Record
 
 
@@ -442,6 +462,39 @@ async def test_without_a_mail_server_a_letter_is_a_file_that_a_repetition_overwr
     assert [file.name for file in (tmp_path / "mail").iterdir()] == [f"{str(message_id).strip('<>')}.eml"]
 
 
+async def test_who_left_only_a_postal_address_gets_one_letter_by_post_however_often_it_is_sent(
+    record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine, post: Post, tmp_path: Path
+) -> None:
+    case = await a_case_by_post(record, worker_engine)
+    by_post = Letters(SmtpMailer(post.url), tmp_path)
+    await die_after_handing_over(worker_engine, by_post)
+    await let_claims_run_out(owner_engine)
+
+    assert await correspondence(worker_engine, by_post).send_some() == 1
+    assert await correspondence(worker_engine, by_post).send_some() == 0
+
+    [(message_id,)] = await rows(owner_engine, "SELECT message_id FROM outbox WHERE sent_at IS NOT NULL")
+    [letter] = tmp_path.iterdir()  # noqa: ASYNC240  a test may wait
+    assert letter.name == f"{str(message_id).strip('<>')}.txt"
+    assert "\n\nBo Lee\n1 Elm Street\nRiverbend\n\nMarch 2, 2026\n\n" in letter.read_text()
+    assert case.receipt.reference in letter.read_text()
+    assert secret_for(case.id, SECRETS_KEY) in letter.read_text()
+    assert post.received == []
+
+
+async def test_a_letter_by_post_bears_the_day_it_is_where_the_agency_is(
+    record: Record, worker_engine: AsyncEngine, post: Post, tmp_path: Path
+) -> None:
+    evening = datetime(2026, 3, 4, 1, 30, tzinfo=UTC)
+    await a_case_by_post(record, worker_engine, received_at=evening, received_on=date(2026, 3, 3))
+
+    await correspondence(worker_engine, Letters(SmtpMailer(post.url), tmp_path)).send_some()
+
+    [letter] = tmp_path.iterdir()  # noqa: ASYNC240  a test may wait
+    assert "Riverbend\n\nMarch 3, 2026\n\n" in letter.read_text()
+    assert "March 4" not in letter.read_text()
+
+
 def a_mail(**facts: object) -> Mail:
     told: dict[str, object] = {
         "message_id": f"<1234@{'a-long-name.' * 6}example.gov>",
@@ -453,6 +506,7 @@ def a_mail(**facts: object) -> Mail:
         "body": "Hello,\n\nétoile\n",
         "language": "en",
         "written_at": MONDAY,
+        "written_on": MONDAY.date(),
     }
     return Mail(**(told | facts))  # type: ignore[arg-type]
 
@@ -461,6 +515,8 @@ def a_mail(**facts: object) -> Mail:
     "address",
     [
         "ada@home.example\r\nBcc: eve@evil.example",
+        "ada\n@home.example",
+        "ada\r\n@home.example",
         "ada",
         "@home.example",
         "a b@home.example",

@@ -56,6 +56,7 @@ yes = ["Older"]
 [contact]
 name = "Who"
 email = "Mail"
+post = "Street"
 """
 Row = Mapping[str, Any]
 
@@ -213,6 +214,26 @@ async def test_live_rows_wait_for_their_workflow_at_their_own_date(desk: Desk, w
     assert loaded.opening.receipt.is_imported
     assert loaded.opening.receipt.can_be_written_to
     assert desk.asks("SELECT DISTINCT tableoid::regclass::text FROM content") == [("content_2015_03",)]
+
+
+@pytest.mark.parametrize("as_history", [True, False])
+async def test_who_was_imported_with_a_postal_address_alone_can_be_written_to_and_history_causes_no_letter(
+    desk: Desk, worker_engine: AsyncEngine, *, as_history: bool
+) -> None:
+    rows = [
+        a_row(1, Mail="", Street="1 Elm Street, Riverbend"),
+        a_row(2, Street="2 Elm Street, Riverbend"),
+        a_row(3, Mail="", Street=""),
+    ]
+
+    totals = await desk.takes(desk.a_file(rows), as_history=as_history)
+
+    assert (totals.as_history, totals.live) == ((3, 0) if as_history else (0, 3))
+    cases = [case_id for (case_id,) in desk.asks("SELECT case_id FROM receipt ORDER BY idempotency_key")]
+    loaded = [await records_of(worker_engine).load(CaseAddress(agency="riverbend", case_id=case)) for case in cases]
+    receipts = [each.opening.receipt if each.opening else each.case.receipt for each in loaded]
+    assert [receipt.can_be_written_to for receipt in receipts] == [True, True, False]
+    assert desk.asks("SELECT * FROM outbox") == []
 
 
 @pytest.mark.parametrize("as_history", [True, False])

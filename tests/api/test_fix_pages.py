@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from datetime import date, timedelta
@@ -19,13 +20,14 @@ from models.commands import SYSTEM
 from models.fixes.commands import FindEffective
 from models.fixes.terms import FixAction, Verdict
 from models.terms import Role
-from tests.api.conftest import Front
+from tests.api.conftest import NOW, Front
 from tests.api.test_case_page import words
 from tests.api.test_fixes import IN_PLACE, MEASURE, WORKED_OUT, a_fix, act_on, done, found_not_effective, shown
 from tests.api.test_registers import a_signal
 from tests.api.test_staff_pages import send, sign_in
-from tests.given import a_key
+from tests.given import a_key, a_policy
 from tests.given_fixes import an_effect
+from tests.record import a_submission, take_in
 
 MONDAY = date(2026, 2, 23)
 """The last whole week before the tests' moment."""
@@ -285,6 +287,27 @@ async def test_everybody_who_complained_of_it_is_found_by_the_cases(front: Front
     assert (nobody.status_code, nobody.json()["errors"][0]["field"]) == (422, "since")
 
 
+async def test_one_odd_contact_of_an_import_breaks_no_list(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    await front.open_case(contact={"name": "Jo Rivers", "email": "jo@example.org"})
+    odd = {"name": "Mo\nLane " * 50, "phone": "555 0100\n555 0101", "email": "mo@example.org\nmo@example.net"}
+    imported = a_submission(contact=json.dumps(odd), language="old_words", is_imported=True, source="old")
+    taken = await take_in(front.worker, imported)
+    await front.actions.opened("riverbend", taken.receipt.case_id)
+    fix_id = await a_fix(front, sue, cells=[{"measure": "intake", "family": "intake", "code": "too_slow"}])
+    told = {"action": "list_affected", "help": "notify", "source": "All of them", "words": "We are mending it."}
+
+    answer = await act_on(front, fix_id, sue, **told, since="2026-01-01")
+
+    assert answer.status_code == 200, answer.text
+    async with front.owner.begin() as connection:
+        query = text("SELECT contact, language FROM affected_person ORDER BY number")
+        _, (contact, language) = (await connection.execute(query)).all()
+    assert contact["name"].startswith("Mo Lane Mo Lane")
+    assert (contact["email"], contact["phone"]) == ("mo@example.org mo@example.net", "555 0100 555 0101")
+    assert language == "en"
+
+
 async def test_approved_words_stand_on_the_public_page_with_what_came_of_it(front: Front) -> None:
     sue = await front.token(Role.SUPERVISOR, name="sue")
     fix_id = await a_fix(front, sue)
@@ -320,8 +343,34 @@ async def test_words_stand_in_the_readers_language_and_where_they_do_not_the_pag
 
     assert '<p class="said ours" lang="es">Lo estamos revisando.</p>' in page
     assert '<p class="said ours" lang="en">It works.</p>' in page
-    assert page.count("Este texto está en inglés.") == 1
+    assert page.count("Lo que sigue está en inglés.") == 1
     assert "We look into it." not in page
+
+
+async def test_words_are_in_the_agencys_first_language_also_where_that_is_not_english(front: Front) -> None:
+    policy = a_policy()
+    agency = policy.agency.model_copy(update={"languages": ("es", "en")})
+    document = policy.model_copy(update={"agency": agency}).model_dump_json()
+    async with front.owner.begin() as connection:
+        await connection.execute(
+            text("INSERT INTO policy_version VALUES ('riverbend', 2, 'es first', :at, CAST(:document AS jsonb))"),
+            {"at": NOW - timedelta(minutes=1), "document": document},
+        )
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await done(front, fix_id, sue, *WORKED_OUT, *IN_PLACE)
+    asked = {"action": "approve_words", "occasion": "accepted", "words": "Lo estamos revisando."}
+    await done(front, fix_id, sue, asked)
+
+    spanish, english = [
+        (await front.client.get("/a/riverbend/you-said", headers={"Accept-Language": code})).text
+        for code in ("es", "en")
+    ]
+
+    approved = '<p class="said ours" lang="es">Lo estamos revisando.</p>'
+    assert approved in spanish
+    assert "Lo que sigue" not in spanish
+    assert f'<p class="soft small">What follows is in Spanish.</p>{approved}' in english
 
 
 @pytest.mark.parametrize(

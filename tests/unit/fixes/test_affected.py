@@ -12,13 +12,16 @@ from models.fixes.affected import (
     AffectedPerson,
     asked_cells,
     cells_told_of,
+    complainant_listed,
     list_id_for,
     message_id_for,
     remedy_in_words,
+    told_in,
     told_since,
 )
 from models.fixes.commands import CellRef
 from models.fixes.terms import FixAction, FixState, Occasion
+from models.import_map import CONTACT_LIMIT
 from models.messages import Amount
 from models.terms import Remedy
 from tests.given_fixes import CONTROL, TARGET, TO_THE_END, a_fix_at, done
@@ -40,6 +43,18 @@ def test_the_row_of_a_person_holds_amount_and_authority_apart() -> None:
         "amount_cents": 1250,
         "authority": "Act 12",
     }
+
+
+def test_a_complainant_is_listed_whatever_an_import_keeps_of_them_and_no_address_is_cut_into_another() -> None:
+    address = "a" * (CONTACT_LIMIT - len("@home.example")) + "@home.example"
+    contact = {"name": "Ada \r\n" * 80, "email": address, "phone": "555\n0100", "post": "1 Elm Street\nRiverbend"}
+
+    ada = complainant_listed(contact, "en", uuid4())
+
+    assert ada.name.startswith("Ada Ada Ada")
+    assert len(ada.name) <= 200
+    assert (ada.email, ada.phone, ada.post) == (address, "555 0100", "1 Elm Street\nRiverbend")
+    assert complainant_listed({}, "en", uuid4()).row()["contact"] == {"name": "", "email": ""}
 
 
 def test_every_letter_of_a_list_has_a_message_id_of_its_own_and_always_the_same() -> None:
@@ -93,6 +108,20 @@ def test_each_verdict_has_a_list_of_its_own_and_the_acceptance_has_one_for_good(
 @pytest.mark.parametrize("language", ["en", "es", "vi"])
 def test_every_remedy_has_words_in_every_language_we_know(remedy: Remedy, language: str) -> None:
     assert remedy_in_words(remedy.value, 100_050, language).endswith("($1,000.50).")
+
+
+@pytest.mark.parametrize(
+    ("language", "reader", "said"),
+    [
+        ("en", "es", "Lo que sigue está en inglés."),
+        ("es", "en", "What follows is in Spanish."),
+        ("vi", "es", "Lo que sigue está en otro idioma."),
+        ("vi", "en", "What follows is in another language."),
+        ("es", "vi", "What follows is in Spanish."),
+    ],
+)
+def test_what_language_words_are_in_is_said_to_every_reader(language: str, reader: str, said: str) -> None:
+    assert told_in(language, reader) == said
 
 
 def test_no_remedy_is_no_sentence() -> None:
