@@ -31,7 +31,6 @@ class SurveillanceSettings(Message):
     """Nor do fewer different letters: near-identical ones count as one."""
     baseline_weeks: Weeks
     left_out_weeks: Annotated[int, Field(ge=0, le=104)]
-    least_history_weeks: Weeks
     decide_within_working_days: Annotated[int, Field(ge=1, le=366)]
     defer_at_most_working_days: Annotated[int, Field(ge=1, le=366)]
     watch_weeks: Weeks = 52

@@ -180,7 +180,13 @@ async def test_a_fix_is_opened_once_per_key_also_while_temporal_is_away(front: F
 async def test_a_fix_asked_for_before_an_upgrade_is_the_same_when_it_is_asked_for_after_it(front: Front) -> None:
     sue, key = await front.token(Role.SUPERVISOR, name="sue"), a_key()
     first = await open_fix(front, sue, key, statement="Since the move.")
-    as_it_was = {"title": "Lost renewals", "statement": "Since the move.", "owner": None, "signal_id": None, "cells": []}
+    as_it_was = {
+        "title": "Lost renewals",
+        "statement": "Since the move.",
+        "owner": None,
+        "signal_id": None,
+        "cells": [],
+    }
     async with front.owner.begin() as connection:
         (stored,) = await connection.scalars(text("SELECT request_hash FROM fix_opening"))
 
