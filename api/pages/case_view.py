@@ -29,8 +29,10 @@ from models.commands import (
     TagRootCause,
     Triage,
 )
+from models.contacts import goes_by_post
 from models.events import Event
 from models.messages import Amount, ContentRef
+from models.outgoing import Recipient
 from models.refusals import Refused
 from models.terms import Action, Remedy, Role, Stage, State
 from models.wording import money
@@ -344,7 +346,7 @@ def _step(event: Event, dossier: Dossier, words: Words, times: Times) -> Step:
         words=_said(event, words, times),
         found=_found(event, dossier, words),
         text=dossier.text(ref),
-        letter="; ".join(_letter(each, times) for each in dossier.letters if each.sequence == event.sequence),
+        letter="; ".join(_letter(each, dossier, times) for each in dossier.letters if each.sequence == event.sequence),
     )
 
 
@@ -381,10 +383,13 @@ def _found(event: Event, dossier: Dossier, words: Words) -> tuple[str, ...]:
             return ()
 
 
-def _letter(letter: Letter, times: Times) -> str:
+def _letter(letter: Letter, dossier: Dossier, times: Times) -> str:
     to_whom = letter.recipient
     name = letter.letter.replace("_", " ")
     if letter.sent_at:
+        # A contact never changes; once it is disposed of, what was to be posted has long been posted.
+        if to_whom == Recipient.COMPLAINANT and goes_by_post(contact_of(dossier)):
+            return f"Letter ({name}) to the {to_whom} written {times.moment(letter.sent_at)}, to be printed and posted"
         return f"Letter ({name}) to the {to_whom} sent {times.moment(letter.sent_at)}"
     if letter.failure:
         return f"Letter ({name}) to the {to_whom} could not be sent: {letter.failure}"

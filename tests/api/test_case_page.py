@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from models.terms import Role, State
-from tests.api.conftest import Front
+from tests.api.conftest import NOW, Front
 from tests.api.test_staff_pages import send, sign_in
 from tests.given import a_key
 
@@ -398,3 +398,24 @@ async def test_on_the_spot_the_same_is_asked_and_what_the_complainant_said_stand
     assert '<option value="yes" selected>Yes</option>' in form
     assert done.status_code == 303, done.text
     assert f"{BADGE} no" in page
+
+
+@pytest.mark.parametrize(
+    ("contact", "said"),
+    [
+        ({"post": "1 Elm Street"}, "written March 4, 2026, 10:30 am, to be printed and posted"),
+        ({"post": "1 Elm Street", "email": "jo@example.org"}, "sent March 4, 2026, 10:30 am"),
+    ],
+)
+async def test_a_letter_by_post_is_not_said_to_be_sent_before_anybody_has_posted_it(
+    front: Front, contact: dict[str, str], said: str
+) -> None:
+    taken = await front.open_case(contact=contact)
+    async with front.owner.begin() as connection:
+        await connection.execute(text("UPDATE outbox SET sent_at = :at"), {"at": NOW})
+    await sign_in(front, Role.CASEWORKER, "ann")
+
+    story = (await shown(front, f"/cases/{taken['id']}")).partition("Story")[2]
+
+    assert f"Letter (receipt) to the complainant {said}" in story
+    assert ("to be printed and posted" in story) == ("email" not in contact)
