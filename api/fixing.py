@@ -144,7 +144,8 @@ async def opening_of(
     _check_cells(check, "cells", asked.cells, policy)
     check.done()
     fix_id, command_key = uuid7_at(now), key_for(staff.actor, key)
-    told = asked.model_dump(mode="json", exclude={"reason"})
+    # What only a signal's fix can say is no part of this hash: a request from before it was asked keeps its own.
+    told = asked.model_dump(mode="json", exclude={"reason", "opens_second_fix"})
     texts = [text_of(fix_id, command_key, name, body) for name in ("title", "statement") if (body := told.get(name))]
     refs = {text.kind: text.ref for text in texts}
     command = Open(

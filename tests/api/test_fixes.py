@@ -15,6 +15,7 @@ from api.views_fixes import last_attempt
 from models.commands import SYSTEM
 from models.fixes.commands import FindNotEffective, Plan, Relapse
 from models.fixes.terms import FixAction, FixState, Verdict
+from models.messages import canonical, sha256
 from models.terms import Role
 from tests.api.conftest import Front
 from tests.api.test_registers import a_signal, decide
@@ -174,6 +175,25 @@ async def test_a_fix_is_opened_once_per_key_also_while_temporal_is_away(front: F
     assert "describe" in seen["offered"]
     busy = await act_on(front, seen["id"], sue, action="note", words="Soon.")
     assert (busy.status_code, busy.headers["retry-after"]) == (503, "3")
+
+
+async def test_a_fix_asked_for_before_an_upgrade_is_the_same_when_it_is_asked_for_after_it(front: Front) -> None:
+    sue, key = await front.token(Role.SUPERVISOR, name="sue"), a_key()
+    first = await open_fix(front, sue, key, statement="Since the move.")
+    as_it_was: dict[str, Any] = {
+        "title": "Lost renewals",
+        "statement": "Since the move.",
+        "owner": None,
+        "signal_id": None,
+        "cells": [],
+    }
+    async with front.owner.begin() as connection:
+        (stored,) = await connection.scalars(text("SELECT request_hash FROM fix_opening"))
+
+    again = await open_fix(front, sue, key, statement="Since the move.", opens_second_fix=False)
+
+    assert bytes(stored) == sha256(canonical([as_it_was, "sue"]))
+    assert (first.status_code, again.json()) == (201, first.json())
 
 
 async def test_an_action_is_done_once_per_key_and_a_refusal_leaves_no_text(front: Front) -> None:
