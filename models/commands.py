@@ -150,8 +150,8 @@ class Triage(Asked):
     """Whether the person affected is in vulnerable circumstances; None: not known. Of which kind is nobody's business
     here: nothing is decided by it, so nothing of it is kept."""
     vulnerable_stands: Literal[True] | None = None
-    """Whether the asker leaves that as the case has it, and says nothing of it. Not filled in when it is asked: a repeated
-    request must make the same command whatever the case has by then."""
+    """Whether the asker leaves that as the case has it, and says nothing of it. Not filled in when it is asked: a
+    repeated request must make the same command whatever the case has by then."""
 
 
 class Assign(Asked):

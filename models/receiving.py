@@ -81,8 +81,8 @@ class Submission:
             "event": str(self.event_id),
             "received_on": str(self.received_on) if self.is_imported else "",
         }
-        # Left out where nothing is said: a request from before this was asked keeps its hash. Of an imported row too: its
-        # map may read the column only since the row was taken in, and the row is the same.
+        # Left out where nothing is said: a request from before this was asked keeps its hash. Of an imported row too:
+        # its map may read the column only since the row was taken in, and the row is the same.
         if self.vulnerable is not None and not self.is_imported:
             sent["vulnerable"] = str(self.vulnerable)
         return sha256(canonical(sent))

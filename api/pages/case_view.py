@@ -15,7 +15,6 @@ from api.pages.words import CLOCKS, DONE, FINDINGS, Due, Pair, Times, Words, cou
 from api.reads.cases import Dossier, Letter
 from api.reads.people import Staff
 from api.rounds import Round, earlier_rounds
-from api.views import contact_of
 from models import lifecycle
 from models.case import Case, Issue
 from models.clocks import Clock, Rules, clocks_of, customer_days, next_due
@@ -389,7 +388,7 @@ def _letter(letter: Letter, dossier: Dossier, times: Times) -> str:
     name = letter.letter.replace("_", " ")
     if letter.sent_at:
         # A contact never changes; once it is disposed of, what was to be posted has long been posted.
-        if to_whom == Recipient.COMPLAINANT and goes_by_post(contact_of(dossier) or {}):
+        if to_whom == Recipient.COMPLAINANT and goes_by_post(contact_of(dossier)):
             return f"Letter ({name}) to the {to_whom} written {times.moment(letter.sent_at)}, to be printed and posted"
         return f"Letter ({name}) to the {to_whom} sent {times.moment(letter.sent_at)}"
     if letter.failure:

@@ -10,7 +10,19 @@ from itertools import product
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, TextClause, Uuid, bindparam, column, literal, select, text, union_all
+from sqlalchemy import (
+    Executable,
+    Integer,
+    Select,
+    TextClause,
+    Uuid,
+    bindparam,
+    column,
+    literal,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from analytics.places import ELSEWHERE
@@ -209,8 +221,8 @@ async def _counted(
     if not rows:
         return {}
     issues: dict[UUID, list[tuple[UUID, int]]] = {row.id: [] for row in rows}
-    of_each = [_of_one(row, policy) for row in rows]
-    for signal_id, case_id, number in await connection.execute(union_all(*of_each)):
+    of_them_all: Executable = union_all(*(_of_one(row, policy) for row in rows))
+    for signal_id, case_id, number in await connection.execute(of_them_all):
         issues[signal_id].append((case_id, number))
     most = ISSUES_COMPARED
     return {signal_id: (frozenset(each[:most]), len(each) <= most) for signal_id, each in issues.items()}

@@ -267,7 +267,16 @@ BEGIN
     RETURN QUERY SELECT t.salt, t.digest FROM fix_text t WHERE t.fix_id = p_fix_id AND t.id = p_id;
 END $$;
 
--- A list of people, stored once under its id with all of them, of each address the first; answers with what is stored.
+-- Who a contact is of: two are of one person where both name one e-mail address, or else one name and postal address.
+-- One that names neither is nobody else's, whatever is handed in to call it. Without a path of its own: it is inlined.
+CREATE FUNCTION person_of(p_contact jsonb, p_otherwise text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(nullif(lower(p_contact ->> 'email'), ''),
+                    lower(nullif(p_contact ->> 'post', '') || E'\n' || coalesce(p_contact ->> 'name', '')),
+                    p_otherwise)
+$$;
+
+-- A list of people, stored once under its id with all of them, of each person the first; answers with what is stored.
 -- Nobody is written to before the fix's event names the list. p_people: [{"case_id", "contact", "language", "remedy", "amount_cents",
 -- "authority"}, …], in their order.
 CREATE FUNCTION list_affected(
@@ -282,10 +291,9 @@ BEGIN
         RAISE EXCEPTION 'no such fix in this agency' USING ERRCODE = 'no_data_found';
     END IF;
     SELECT coalesce(array_agg(kept.person ORDER BY kept.number), '{}') INTO once_each FROM (
-        SELECT DISTINCT ON (coalesce(nullif(lower(p.person #>> '{contact,email}'), ''), 'number ' || p.number))
-               p.person, p.number
+        SELECT DISTINCT ON (person_of(p.person -> 'contact', 'number ' || p.number)) p.person, p.number
         FROM jsonb_array_elements(p_people) WITH ORDINALITY AS p (person, number)
-        ORDER BY coalesce(nullif(lower(p.person #>> '{contact,email}'), ''), 'number ' || p.number), p.number) AS kept;
+        ORDER BY person_of(p.person -> 'contact', 'number ' || p.number), p.number) AS kept;
     INSERT INTO affected_list (list_id, agency, fix_id, help, people_count, request_hash, added_by, added_at, drawn_at)
     VALUES (p_list_id, p_agency, p_fix_id, p_help, cardinality(once_each), p_request_hash, p_added_by, p_added_at,
             p_added_at)
@@ -310,10 +318,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT DISTINCT ON (told.who) told.case_id, told.contact, told.language
     -- The planner may look at other texts first, and those are no JSON.
     FROM (SELECT f.case_id, f.office, f.service, f.channel, known.contact,
-                 -- Two complaints are of one person where both name one e-mail address, or else one name and address.
-                 coalesce(nullif(lower(known.contact ->> 'email'), ''),
-                          lower(nullif(known.contact ->> 'post', '') || E'\n' || coalesce(known.contact ->> 'name', '')),
-                          f.case_id::text) AS who,
+                 person_of(known.contact, f.case_id::text) AS who,
                  f.snapshot #>> '{receipt,language}' AS language
           FROM case_file f
           LEFT JOIN content c ON c.case_id = f.case_id AND c.id = (f.snapshot #>> '{receipt,contact,id}')::uuid
@@ -344,7 +349,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
 $$;
 
 REVOKE ALL ON affected_list, affected_person, affected_pending, signal_escalation, fix_alert, anchor_fix FROM PUBLIC;
-REVOKE ALL ON FUNCTION keep_affected_person(), keep_affected_list(), complainants_in(jsonb, date, date),
+REVOKE ALL ON FUNCTION keep_affected_person(), keep_affected_list(), person_of(jsonb, text),
+    complainants_in(jsonb, date, date),
     list_affected(text, uuid, uuid, text, bytea, text, timestamptz, jsonb) FROM PUBLIC;
 GRANT SELECT, INSERT ON affected_list, affected_person, signal_escalation, fix_alert, anchor_fix TO putright_worker;
 GRANT UPDATE (source_id, words_id, people_count, drawn_at, begun_at, finished_at, done_count, posted_count,
@@ -355,7 +361,7 @@ GRANT SELECT ON affected_list, affected_person, signal_escalation, fix_alert TO 
 GRANT DELETE ON affected_list, affected_person TO putright_worker;
 GRANT SELECT, UPDATE (contact) ON affected_person TO putright_disposal;
 GRANT SELECT, DELETE ON fix_text TO putright_disposal;
-GRANT EXECUTE ON FUNCTION complainants_in(jsonb, date, date) TO putright_api, putright_worker;
+GRANT EXECUTE ON FUNCTION person_of(jsonb, text), complainants_in(jsonb, date, date) TO putright_api, putright_worker;
 GRANT EXECUTE ON FUNCTION list_affected(text, uuid, uuid, text, bytea, text, timestamptz, jsonb) TO putright_api;
 REVOKE ALL ON fix_opening, fix_pending, fix_text, fix_event, fix_file, fix_signal FROM PUBLIC;
 REVOKE ALL ON FUNCTION

@@ -116,6 +116,19 @@ async def test_nobody_stands_twice_on_a_list(record: Record, fix: Fix, owner_eng
     assert names == [first.name, nameless.name, second.name, nameless.name]
 
 
+async def test_two_of_one_name_and_postal_address_are_one_person_and_a_name_alone_makes_nobody_the_same(
+    record: Record, fix: Fix, owner_engine: AsyncEngine
+) -> None:
+    home = {"post": "1 Elm Street\nRiverbend"}
+    bo, cy = a_person("Bo Lee", **home), a_person("Cy Lee", **home)
+
+    address = await listed(record, fix, (bo, cy, a_person("bo lee", **home), a_person("Di Day"), a_person("Di Day")))
+
+    assert [row.contact["name"] for row in await rows_of(owner_engine, address)] == [
+        "Bo Lee", "Cy Lee", "Di Day", "Di Day",
+    ]  # fmt: skip
+
+
 async def test_an_event_that_names_no_list_marks_the_fix(
     record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine, fix: Fix
 ) -> None:

@@ -180,7 +180,7 @@ async def test_a_fix_is_opened_once_per_key_also_while_temporal_is_away(front: F
 async def test_a_fix_asked_for_before_an_upgrade_is_the_same_when_it_is_asked_for_after_it(front: Front) -> None:
     sue, key = await front.token(Role.SUPERVISOR, name="sue"), a_key()
     first = await open_fix(front, sue, key, statement="Since the move.")
-    as_it_was = {
+    as_it_was: dict[str, Any] = {
         "title": "Lost renewals",
         "statement": "Since the move.",
         "owner": None,

@@ -20,7 +20,7 @@ from workflows.starting import start_fix, start_help
 async def test_a_relay_that_is_out_of_reach_names_what_it_relays(caplog: pytest.LogCaptureFixture) -> None:
     away = create_async_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     client = cast("Client", None)  # asked of nothing while the queue cannot be read
-    relays = [
+    relays: list[Relay | QuietRelay] = [
         Relay(client, away, task_queue="", in_flight=1, clock=lambda: datetime.now(UTC)),
         QuietRelay(
             client, PendingQueue(away, "fix_pending"), start_fix, task_queue="", clock=lambda: datetime.now(UTC)
