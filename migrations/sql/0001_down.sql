@@ -4,7 +4,7 @@ DROP TABLE signal_evidence;
 DROP TABLE text_new_failure, text_drift, coding_queue, text_band, text_copy, text_read, text_suggestion, text_model;
 DROP TABLE anchor_fix, fix_alert, signal_escalation, affected_pending, affected_person, affected_list;
 DROP FUNCTION list_affected(text, uuid, uuid, text, bytea, text, timestamptz, jsonb),
-    complainants_in(jsonb, date, date), keep_affected_person(), keep_affected_list();
+    complainants_in(jsonb, date, date), person_of(jsonb, text), keep_affected_person(), keep_affected_list();
 DROP TABLE fix_signal, fix_file, fix_event, fix_text, fix_pending, fix_opening;
 DROP FUNCTION open_fix(text, uuid, text, bytea, timestamptz, bytea, uuid[], text[], text[], bytea[], bytea[]),
     put_fix_text(text, uuid, uuid, text, text, bytea, bytea);
