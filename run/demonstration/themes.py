@@ -12,7 +12,6 @@ from typing import Final
 ALL_YEAR: Final = (1.0,) * 12
 WINTER: Final = (2.2, 2.0, 1.6, 0.9, 0.6, 0.5, 0.5, 0.5, 0.6, 0.8, 1.2, 1.8)
 SUMMER: Final = (0.6, 0.6, 0.8, 1.0, 1.2, 1.5, 1.6, 1.4, 1.1, 0.9, 0.7, 0.6)
-AUTUMN: Final = (0.8, 0.7, 0.7, 0.8, 0.9, 0.9, 1.0, 1.2, 1.5, 1.6, 1.2, 0.9)
 SPRING: Final = (0.8, 0.9, 1.3, 1.5, 1.5, 1.2, 0.9, 0.8, 0.8, 0.8, 0.7, 0.7)
 
 
@@ -44,7 +43,7 @@ THEMES: Final = (
          "My heating help was due {weeks} weeks ago. Every time I ask, I am told it is being processed.",
          "We sent the yearly review on time. {weeks} weeks later it still says received."),
         "Solicité ayuda para alimentos hace {weeks} semanas y todavía no hay decisión.",
-        "Your application was taken out of the queue and decided on the same day.", WINTER, 2,
+        "Your application was taken out of the queue and decided on the same day.", ALL_YEAR, 2,
     ),
     Theme(
         "benefits", "wrong_decision", "ACU2", "DAT", 4.0,
@@ -60,7 +59,7 @@ THEMES: Final = (
          "The call-back you offered never came. I took two mornings off work for it.",
          "Nobody picks up at {office}. The recording says to call later, and later it says the same."),
         "Llamé {times} veces esta semana y siempre se corta después de cuarenta minutos.",
-        "We called you back, settled the question, and gave you a direct number.", AUTUMN,
+        "We called you back, settled the question, and gave you a direct number.", ALL_YEAR,
     ),
     Theme(
         "benefits", "lost", "HND3", "PRO", 1.6,
@@ -281,7 +280,8 @@ class Planting:
 RECENT: Final = Planting(RENEWALS_LOST, "harbor", 38, flares_times=1.0, is_standing=False)
 """What goes wrong in the last weeks: renewals are lost between an office and the next. It waits to be decided on."""
 MENDED: Final = Planting(NOTICES_ASTRAY, "eastside", 7 * 80, changed_days_ago=7 * 26, left_after=0.15)
-"""Notices go to old addresses, until two registers are joined."""
+"""Notices go to old addresses, until two registers are joined. What else its service is complained of has no season
+either: beside what has one, changes that never were would seem to work too, on some days of the year."""
 UNCHANGED: Final = Planting(DESK_AFTER_DESK, "northgate", 7 * 64, changed_days_ago=7 * 32, left_after=1.6)
 """Papers go from desk to desk, and with a checklist more than before."""
 PLANTINGS: Final = (MENDED, UNCHANGED, RECENT)

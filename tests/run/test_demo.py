@@ -37,14 +37,14 @@ from run.demo import RATE, Asked, load_demo
 from run.demonstration.lives import Life, World
 from run.demonstration.loading import world_in, write_share
 from run.demonstration.plan import Fate, Planned, Setting, plan
-from run.demonstration.themes import MENDED, RECENT, UNCHANGED
+from run.demonstration.themes import MENDED, RECENT, THEMES, UNCHANGED
 from run.settings import Settings
 from tests.databases import Database
 from tests.given import a_policy
 from tests.record import WRAPPING_KEY, records_of
 from tests.servers import PostgresServer
 
-SEED = 7
+SEED = 3
 TODAY = date(2026, 11, 18)
 NOW = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 
@@ -289,6 +289,13 @@ def fixes_of(demonstration: Demonstration) -> dict[str, Fix]:
         plan_ = fix.plan or fix.rounds[-1].plan
         fixes[plan_.targets[0].office or ""] = fix
     return fixes
+
+
+def test_what_the_fix_that_works_is_compared_with_has_the_same_season_so_that_its_verdict_hangs_on_no_day() -> None:
+    compared = [theme for theme in THEMES if theme.service == MENDED.theme.service]
+
+    assert len(compared) > 2
+    assert {theme.months for theme in compared} == {MENDED.theme.months}
 
 
 def test_a_fix_that_works_was_led_by_the_rules_and_complainants_count_as_told(demonstration: Demonstration) -> None:
