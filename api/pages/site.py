@@ -62,6 +62,11 @@ _FOR_THE_PUBLIC = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side, and it is noted. Please try again later.",
 }
 """What a problem is to a reader of another language; its own sentence, which says more, is in English."""
+_SEND_AGAIN = (
+    "We do not know yet whether this was done. Wait a moment, then reload this page and let your browser send it again "
+    "(nothing is done twice, and nothing that you wrote is lost)."
+)
+"""A reload is the same request with the same key, which a form carries; people know of no keys."""
 _NOT_UNDERSTOOD = "We could not understand what was sent. Please go back, and try again."
 
 
@@ -231,7 +236,11 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     tongue = ENGLISH if person else _tongue_of(request)
     heading = tongue.say(_HEADINGS.get(HTTPStatus(problem.status), _OTHER_HEADING))
     start = first_page_of(person.role) if person else "/"
-    told: dict[str, object] = {"heading": heading, "sentence": _sentence(problem, tongue), "frame": "base.html"}
+    told: dict[str, object] = {
+        "heading": heading,
+        "sentence": _sentence(request, problem, tongue),
+        "frame": "base.html",
+    }
     told["back"] = _back(request, start)
     if person is not None and (agency := await _agency_name(request, person)) is not None:
         told |= {**_staff_frame(person, agency, ""), "frame": "staff/frame.html"}
@@ -246,7 +255,9 @@ def _tongue_of(request: Request) -> Tongue:
     return known or tongue_of(read_in(request, spoken()))
 
 
-def _sentence(problem: Problem, tongue: Tongue) -> str:
+def _sentence(request: Request, problem: Problem, tongue: Tongue) -> str:
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "POST":
+        return tongue.say(_SEND_AGAIN)
     if tongue is ENGLISH:
         return problem.detail
     return tongue.say(_FOR_THE_PUBLIC.get(HTTPStatus(problem.status), _NOT_UNDERSTOOD))

@@ -185,6 +185,19 @@ async def test_too_few_complaints_to_judge_by_are_told_before_anything_is_frozen
     assert "hardly ever: choose more counts" in words(ready)
 
 
+async def test_what_is_not_answered_in_time_says_how_to_send_the_same_again(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    front.actions.is_away = True
+
+    answer = await by_form(front, fix_id, "note", words="The move is over.")
+
+    assert answer.status_code == 503
+    assert "reload this page" in words(answer.text)
+    assert "same key" not in words(answer.text)
+
+
 async def test_a_stale_page_is_refused_with_the_sentence(front: Front) -> None:
     sue = await front.token(Role.SUPERVISOR, name="sue")
     fix_id = await a_fix(front, sue)
