@@ -62,10 +62,7 @@ _FOR_THE_PUBLIC = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side, and it is noted. Please try again later.",
 }
 """What a problem is to a reader of another language; its own sentence, which says more, is in English."""
-_SEND_AGAIN = (
-    "We do not know yet whether this was done. Wait a moment, then reload this page and let your browser send it again "
-    "(nothing is done twice, and nothing that you wrote is lost)."
-)
+_SEND_AGAIN = "Wait a moment, then reload this page and let your browser send it again: nothing is done twice."
 """A reload is the same request with the same key, which a form carries; people know of no keys."""
 _NOT_UNDERSTOOD = "We could not understand what was sent. Please go back, and try again."
 

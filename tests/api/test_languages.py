@@ -130,7 +130,7 @@ def sentences_of_code() -> Iterator[str]:
             yield from (part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str))
     for table in (lifecycle._PHASES, views._STEPS, views._STEPS_WITHOUT_LETTERS, site._HEADINGS, site._FOR_THE_PUBLIC):
         yield from table.values()
-    yield from (site.DONE["sent"], site._OTHER_HEADING, site._NOT_UNDERSTOOD)
+    yield from (site.DONE["sent"], site._OTHER_HEADING, site._NOT_UNDERSTOOD, site._SEND_AGAIN)
 
 
 @pytest.mark.parametrize("language", [code for code in spoken() if code != "en"])
