@@ -357,7 +357,7 @@ def test_a_worked_out_fix_is_registered_as_it_is_proposed_without_script(signed_
 
     expect(page.get_by_role("status")).to_contain_text("Done, and recorded")
     expect(page.locator(".mark").first).to_have_text(re.compile("^[0-9a-f]{64}$"))
-    expect(page.locator("#next")).to_contain_text("Measure 1 still to be done")
+    expect(page.locator("#next")).to_contain_text("Measure 1 is still to be done")
 
 
 def test_strangers_are_asked_to_sign_in_and_others_are_told_whose_it_is(
