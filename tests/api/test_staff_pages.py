@@ -112,4 +112,4 @@ async def test_a_day_whose_name_cannot_be_stored_is_sent_back(front: Front) -> N
     refused = await send(front, "/desk/new", key=a_key(), name="A\x01day", place="Library", held_on="2026-04-18")
 
     assert refused.status_code == 422
-    assert "this holds signs that cannot stand here" in refused.text
+    assert "This holds signs that cannot stand here" in refused.text
