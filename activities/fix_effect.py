@@ -28,7 +28,7 @@ from models.fixes.cells import Kinds, by_kind, families_of, family_of, name_of_c
 from models.fixes.commands import CellRef, Effect, Plan
 from models.fixes.fix import Fix
 from models.fixes.terms import Verdict
-from models.fixes.watching import DAYS_PER_WEEK, compared_since, first_changed_week
+from models.fixes.watching import DAYS_PER_WEEK, compared_since, first_changed_week, raised_the_signal
 from models.messages import canonical, canonical_message, sha256
 from models.policy import Policy
 from models.wording import day_in_words
@@ -169,19 +169,13 @@ def _parts(weeks: Sequence[date], plan: Plan, changed_on: date) -> Parts:
     begins = first_changed_week(changed_on, plan.transition_weeks)
     is_before = np.array([week + one_week <= changed_on for week in weeks], dtype=np.bool_)
     is_after = np.array([week >= begins for week in weeks], dtype=np.bool_)
-    trigger = np.array([_raised_the_signal(week, plan) for week in weeks], dtype=np.bool_) & is_before
+    trigger = np.array([raised_the_signal(week, plan.trigger) for week in weeks], dtype=np.bool_) & is_before
     left_out = LeftOut(
         trigger_weeks=int(trigger.sum()),
         trigger_was_given=bool(trigger.any()),
         transition_weeks=int((~is_before & ~is_after).sum()),
     )
     return Parts(is_before & ~trigger, is_after, left_out)
-
-
-def _raised_the_signal(week: date, plan: Plan) -> bool:
-    if plan.trigger_from is None or plan.trigger_until is None:
-        return False
-    return week <= plan.trigger_until and week + timedelta(days=DAYS_PER_WEEK) > plan.trigger_from
 
 
 def _effect(fix: Fix, judged: Judged, as_of: date, said: tuple[str, ...], inputs_hash: str) -> Effect:

@@ -52,7 +52,7 @@ class EffectSettings:
     target_reduction: float = 0.5
     evidence_needed: float = 20.0
     sure: float = 0.9
-    least_weeks_before: int = 12
+    least_weeks_before: int = 6
     least_weeks_after: int = 4
     least_weeks_to_refute: int = 8
 

@@ -31,6 +31,7 @@ from analytics.effect import (
 
 PLACEBOS = 200
 PLACEBOS_ALLOWED = 0.05
+PLACEBO_WEEKS_BEFORE = 12
 PLACEBO_WEEKS_AFTER = 8
 SURE_OF_A_RISE = 0.95
 """Shared among the neighbours, so that one of them seems to rise by chance in one fix of twenty."""
@@ -155,7 +156,7 @@ def placebo(study: Study, settings: EffectSettings) -> Placebo:
         beside = compare(study, series, others)
         if series != study.target:
             tries.append(beside)
-        tries += _earlier_changes(beside, settings)
+        tries += _earlier_changes(beside)
     tries = [one for one in tries if _has_past(one)]
     if not tries:
         return Placebo(0, 0)
@@ -169,11 +170,11 @@ def placebo(study: Study, settings: EffectSettings) -> Placebo:
     return Placebo(len(chosen), int(succeeds(together, settings).sum()))
 
 
-def _earlier_changes(beside: Comparison, settings: EffectSettings) -> list[Comparison]:
+def _earlier_changes(beside: Comparison) -> list[Comparison]:
     """Return the comparison cut at every week before the change that leaves enough weeks on both sides."""
     before = beside.is_before[0]
     weeks_so_far = np.cumsum(before)
-    is_first = before & (weeks_so_far > settings.least_weeks_before)
+    is_first = before & (weeks_so_far > PLACEBO_WEEKS_BEFORE)
     is_first &= weeks_so_far[-1] - weeks_so_far + 1 >= PLACEBO_WEEKS_AFTER
     columns = np.arange(len(before))
     return [

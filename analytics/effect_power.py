@@ -7,7 +7,6 @@ J. 50:283, for two Poisson rates; times the dispersion φ): with w weeks after t
 """
 
 import math
-from datetime import date, timedelta
 
 from scipy import special
 
@@ -48,8 +47,3 @@ def weeks_needed(
 def is_too_quiet(complaints_per_week: float) -> bool:
     """Whether the cell is so quiet that it should be widened before a fix is judged by it."""
     return complaints_per_week < WIDEN_BELOW_PER_WEEK
-
-
-def look_on(changed_on: date, *, transition_weeks: int, weeks: int) -> date:
-    """Return the day on which the needed weeks are complete."""
-    return changed_on + timedelta(weeks=transition_weeks + weeks)

@@ -51,6 +51,7 @@ from models.references import uuid7_at
 from models.refusals import NoSuchOffices
 from models.taxonomy import Kind
 from models.terms import Remedy
+from models.wording import day_in_words
 from workflows.systemic_fix import FixAnswer
 
 _TEXTS = ("title", "statement", "words", "reason", "document")
@@ -229,9 +230,13 @@ def _check(asked: FixActionAsked, policy: Policy, standing: _Standing, today: da
     if isinstance(asked, ListAffectedAsked | ApproveWordsAsked):
         _check_translations(check, asked.translations or (), policy)
     match asked:
-        case AssignFixAsked() | PlanMeasureAsked():
+        case AssignFixAsked():
             _check_person(check, "owner", asked.owner, standing.people)
+        case PlanMeasureAsked():
+            _check_person(check, "owner", asked.owner, standing.people)
+            _check_is_to_come(check, "due_on", asked.due_on, today)
         case RegisterAsked(plan=plan):
+            _check_is_to_come(check, "plan.change_planned_on", plan.change_planned_on, today)
             _check_cells(check, "plan.targets", plan.targets, policy)
             _check_cells(check, "plan.controls", plan.controls, policy)
         case ListAffectedAsked() if not standing.affected:
@@ -244,6 +249,7 @@ def _check(asked: FixActionAsked, policy: Policy, standing: _Standing, today: da
             _check_is_over(check, "done_on", asked.done_on, today)
         case PutInPlaceAsked():
             _check_is_over(check, "changed_on", asked.changed_on, today)
+            _check_follows_plan(check, asked.changed_on, standing.fix, policy)
     check.done()
 
 
@@ -287,6 +293,19 @@ def _check_person(check: CodeCheck, field: str, name: str | None, people: frozen
 def _check_is_over(check: CodeCheck, field: str, day: date, today: date) -> None:
     if day > today:
         check.refuse(field, f"'{field}': this day has not come yet.")
+
+
+def _check_is_to_come(check: CodeCheck, field: str, day: date, today: date) -> None:
+    if day < today:
+        check.refuse(field, f"'{field}': this day has passed; name one that is still to come.")
+
+
+def _check_follows_plan(check: CodeCheck, changed_on: date, fix: Fix, policy: Policy) -> None:
+    """Name a change that was in place before anybody had frozen how it is judged."""
+    registered_on = policy.calendar.local_date(fix.registered_at) if fix.registered_at else changed_on
+    if changed_on < registered_on:
+        day = day_in_words(registered_on, "en")
+        check.refuse("changed_on", f"'changed_on': the plan was registered on {day}; name a day from then on.")
 
 
 def _check_cells(check: CodeCheck, field: str, cells: Iterable[CellRef], policy: Policy) -> None:

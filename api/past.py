@@ -16,32 +16,42 @@ import numpy as np
 from analytics.effect import Comparison, dispersion_before
 from analytics.effect_checks import Study, compare
 from analytics.effect_power import weeks_needed
-from api.planning import LEAST_WEEKS_BEFORE
 from models.aggregates import monday_of
 from models.fixes.cells import Kinds, weekly, without
 from models.fixes.commands import CellRef
-from models.fixes.watching import DAYS_PER_WEEK
+from models.fixes.watching import DAYS_PER_WEEK, LEAST_WEEKS_BEFORE, LEAST_WEEKS_TO_REFUTE, raised_the_signal
 
 _WEEK = timedelta(days=DAYS_PER_WEEK)
+_DISPERSION_UNKNOWN = 1.2
+"""What is taken where too few weeks tell it; that of the power table (docs/analytics/effect.md)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What the year before says of targets beside their controls."""
+    """What the weeks before a change say of targets beside their controls."""
 
     per_week: float
     controls_per_week: float
     weeks: int
+    """Whole weeks that the rates are of."""
+    weeks_before: int
+    """Weeks that the change will be compared with, those still to come among them."""
     dispersion: float
 
+    @property
+    def is_too_short(self) -> bool:
+        """Whether nothing could be said of the effect, for too few weeks lie before the change."""
+        return self.weeks_before < LEAST_WEEKS_BEFORE
+
     def weeks_needed(self, reduction: float) -> int | None:
-        """Return how many weeks after the change show a true reduction of that share; None: hardly ever."""
-        if not self.per_week or not self.weeks:
+        """Return by how many weeks after the change it is known whether that share went away; None: hardly ever."""
+        if not self.per_week or self.is_too_short:
             return None
         ratio = self.controls_per_week / self.per_week if self.controls_per_week else math.inf
-        return weeks_needed(
-            self.per_week, reduction, dispersion=self.dispersion, controls_ratio=ratio, weeks_before=self.weeks
+        needed = weeks_needed(
+            self.per_week, reduction, dispersion=self.dispersion, controls_ratio=ratio, weeks_before=self.weeks_before
         )
+        return None if needed is None else max(needed, LEAST_WEEKS_TO_REFUTE)
 
 
 def past_of(
@@ -50,26 +60,33 @@ def past_of(
     kinds: Kinds,
     today: date,
     *,
+    planned_on: date,
     trigger: tuple[date, date] | None = None,
     compared_from: date | None = None,
 ) -> Past:
-    """Return what the last year's whole weeks say, or those since a day, without those that raised the signal."""
+    """Return what the last year's whole weeks say, or those since a day, without those that raised the signal.
+
+    Of a failure so new that too few weeks are left, those that raised its signal are in the rates, though they flatter
+    a change: nothing else is known of it yet. They are not among the weeks that the change will be compared with.
+    """
     target, beside = weekly(kinds, targets), weekly(without(kinds, targets), controls)
-    last = monday_of(today) - _WEEK
-    first = min((*target, *beside, last)) if compared_from is None else monday_of(compared_from)
-    weeks = [first + number * _WEEK for number in range((last - first).days // DAYS_PER_WEEK + 1)]
-    kept = [week for week in weeks if trigger is None or not (week <= trigger[1] and week + _WEEK > trigger[0])]
-    if not kept:
-        return Past(0.0, 0.0, 0, 1.0)
-    rows = np.array([[series[week] for week in kept] for series in (target, beside)], dtype=np.float64)
+    this_week = monday_of(today)
+    first = min((*target, *beside, this_week - _WEEK)) if compared_from is None else monday_of(compared_from)
+    weeks = [first + number * _WEEK for number in range((this_week - first) // _WEEK)]
+    kept = [week for week in weeks if not raised_the_signal(week, trigger)]
+    before = len(kept) + max((monday_of(planned_on) - this_week) // _WEEK, 0)
+    counted = weeks if compared_from is not None and len(kept) < LEAST_WEEKS_BEFORE else kept
+    if not counted:
+        return Past(0.0, 0.0, 0, before, 1.0)
+    rows = np.array([[series[week] for week in counted] for series in (target, beside)], dtype=np.float64)
     per_week, controls_per_week = (float(rate) for rate in rows.mean(axis=1))
-    return Past(per_week, controls_per_week, len(kept), _dispersion(rows))
+    return Past(per_week, controls_per_week, len(counted), before, _dispersion(rows))
 
 
 def _dispersion(rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
     weeks = rows.shape[1]
     if weeks < LEAST_WEEKS_BEFORE or not rows[0].any():
-        return 1.0
+        return _DISPERSION_UNKNOWN
     study = Study(
         rows, np.ones_like(rows), 0, (1,) if rows[1].any() else (),
         np.ones(weeks, dtype=np.bool_), np.zeros(weeks, dtype=np.bool_),

@@ -14,13 +14,11 @@ from datetime import date, timedelta
 from models.aggregates import monday_of
 from models.fixes.cells import Kinds, weekly
 from models.fixes.commands import CellRef
-from models.fixes.watching import DAYS_PER_WEEK, first_changed_week
+from models.fixes.watching import DAYS_PER_WEEK, LEAST_WEEKS_BEFORE, raised_the_signal
 from models.policy import Policy
 from models.taxonomy import Kind
 
 WEEKS_BEFORE = 52
-LEAST_WEEKS_BEFORE = 12
-"""With fewer weeks before a change nothing is said of its effect."""
 HARDLY_THERE = 0.1
 """What came less often than this share of what comes now was hardly there."""
 CONTROLS_PROPOSED = 8
@@ -71,30 +69,27 @@ def candidates(targets: Sequence[CellRef], kinds: Kinds, policy: Policy) -> tupl
     )
 
 
-def new_since(
-    targets: Sequence[CellRef], kinds: Kinds, began: date, today: date, *, trigger: tuple[date, date], planned_on: date
-) -> date | None:
-    """Return `began`, a Monday, if what the targets count was hardly there before it; None of every other failure.
-
-    None too where too few weeks would be left to compare with when the change is planned.
-    """
+def is_new_since(targets: Sequence[CellRef], kinds: Kinds, began: date, today: date) -> bool:
+    """Return whether what the targets count was hardly there in the year before `began`, a Monday."""
     counts, this_week = weekly(kinds, targets), monday_of(today)
     weeks_before, weeks_since = (began - counted_since(today)) // _WEEK, (this_week - began) // _WEEK
-    left = [
-        week
-        for number in range((monday_of(planned_on) - began) // _WEEK)
-        if not trigger[0] - _WEEK < (week := began + number * _WEEK) <= trigger[1]
-    ]
-    if weeks_before <= 0 or weeks_since <= 0 or len(left) < LEAST_WEEKS_BEFORE:
-        return None
+    if weeks_before <= 0 or weeks_since <= 0:
+        return False
     rate_before = sum(number for week, number in counts.items() if week < began) / weeks_before
     rate_since = sum(number for week, number in counts.items() if began <= week < this_week) / weeks_since
-    return began if rate_before < HARDLY_THERE * rate_since else None
+    return rate_before < HARDLY_THERE * rate_since
 
 
-def look_on(change_planned_on: date, transition_weeks: int, weeks: int) -> date:
-    """Return the day on which so many weeks after the change are complete."""
-    return first_changed_week(change_planned_on, transition_weeks) + weeks * _WEEK
+def judged_from(began: date, trigger: tuple[date, date] | None) -> date:
+    """Return the first Monday that has weeks enough before it, since a Monday and without those of the signal.
+
+    A change in a failure that began then can be judged from that day on.
+    """
+    week, left = began, 0
+    while left < LEAST_WEEKS_BEFORE:
+        left += not raised_the_signal(week, trigger)
+        week += _WEEK
+    return week
 
 
 def _possible(targets: Sequence[CellRef], policy: Policy) -> list[CellRef]:

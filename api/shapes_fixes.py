@@ -435,6 +435,7 @@ class FixView(Shape):
     is_weak: Annotated[bool, Field(description="Nothing stronger than training and reminders is planned.")]
     signed_off_by: str | None
     plan: PlanView | None
+    registered_at: Annotated[datetime | None, Field(description="When the plan was frozen.")]
     changed_on: date | None
     effect: Effect | None
     effective_on: date | None

@@ -115,6 +115,7 @@ def fix_view(dossier: FixDossier, actor: Actor, policy: Policy) -> FixView:
         is_weak=bool(fix.standing_measures) and fix.is_weak,
         signed_off_by=fix.signed_off_by,
         plan=_plan(fix.plan) if fix.plan else None,
+        registered_at=fix.registered_at,
         changed_on=fix.changed_on,
         effect=fix.effect,
         effective_on=fix.effective_on,

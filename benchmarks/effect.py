@@ -57,6 +57,7 @@ def main() -> int:
     parser.add_argument("--fixes", type=int, default=2_000, help="simulated fixes per line")
     asked = parser.parse_args()
     is_missed = simulate(asked.fixes)
+    is_missed |= shorten(asked.fixes)
     wander(asked.fixes // 4)
     is_missed |= try_placebos()
     code = compare_power_table(None if asked.data is None else Path(asked.data))
@@ -94,6 +95,23 @@ def simulate(fixes: int) -> bool:
     return is_missed
 
 
+def shorten(fixes: int) -> bool:
+    """Print what few weeks before the change do, and return whether fixes that change nothing are called effective."""
+    is_missed = False
+    for weeks_before in (EffectSettings().least_weeks_before, 8, 12, 26):
+        nulls = [measure(fixes, 5.0, phi, 1.0, TWO_YEARS, weeks_before=weeks_before).effective for phi in (1.2, 2.0)]
+        halved = measure(fixes, 5.0, 1.2, 0.5, HALF_A_YEAR, weeks_before=weeks_before).effective
+        is_held = max(nulls) <= NULLS_ALLOWED
+        is_missed |= not is_held
+        print(
+            f"{weeks_before} weeks before, 5 per week: no effect, called effective in two years "
+            f"{nulls[0]:.4f} (φ 1.2), {nulls[1]:.4f} (φ 2), goal <= {NULLS_ALLOWED:.2f}; "
+            f"halved, within half a year {halved:.4f} (reported){'' if is_held else '  MISSED'}",
+            flush=True,
+        )
+    return is_missed
+
+
 def _goal(rate: float, dispersion: float, ratio: float, weeks: int) -> str:
     """Return what is to be held; lines without a goal are reported."""
     if rate != 5.0 or dispersion not in {1.2, 2.0}:
@@ -103,14 +121,17 @@ def _goal(rate: float, dispersion: float, ratio: float, weeks: int) -> str:
     return f">= {FOUND_AT_LEAST:.2f}" if (ratio, dispersion, weeks) == (0.5, 1.2, HALF_A_YEAR) else ""
 
 
-def measure(fixes: int, rate: float, dispersion: float, ratio: float, weeks: int) -> Measured:
+def measure(
+    fixes: int, rate: float, dispersion: float, ratio: float, weeks: int, *, weeks_before: int = WEEKS_BEFORE
+) -> Measured:
     """Return what becomes of simulated fixes."""
     settings = EffectSettings()
     rng = np.random.default_rng([SEED, round(10 * rate), round(10 * dispersion), round(100 * ratio), weeks])
     courses = []
     stricter = []
     for start in range(0, fixes, PER_BATCH):
-        course = follow(simulated(rng, min(PER_BATCH, fixes - start), rate, dispersion, ratio, weeks), settings)
+        batch = min(PER_BATCH, fixes - start)
+        course = follow(simulated(rng, batch, rate, dispersion, ratio, weeks, weeks_before=weeks_before), settings)
         courses.append(course)
         stricter.append(_stricter(course, settings))
     success = np.concatenate([course.success for course in courses])
@@ -131,13 +152,20 @@ def _stricter(course: Course, settings: EffectSettings) -> FloatArray:
 
 
 def simulated(
-    rng: np.random.Generator, fixes: int, rate: float, dispersion: float, ratio: float, weeks: int
+    rng: np.random.Generator,
+    fixes: int,
+    rate: float,
+    dispersion: float,
+    ratio: float,
+    weeks: int,
+    *,
+    weeks_before: int = WEEKS_BEFORE,
 ) -> Comparison:
     """Return fixes after whose change the target goes on at `ratio` times its rate."""
-    mean = np.full(WEEKS_BEFORE + weeks, rate)
+    mean = np.full(weeks_before + weeks, rate)
     controls = counts(rng, CONTROLS_RATIO * mean, dispersion, fixes)
-    mean[WEEKS_BEFORE:] *= ratio
-    is_before = np.broadcast_to(np.arange(len(mean)) < WEEKS_BEFORE, controls.shape)
+    mean[weeks_before:] *= ratio
+    is_before = np.broadcast_to(np.arange(len(mean)) < weeks_before, controls.shape)
     return Comparison(counts(rng, mean, dispersion, fixes), controls, is_before, ~is_before)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 
@@ -15,9 +15,8 @@ from api.pages.charts import CourseWeek
 from api.planning import counted_since
 from models.aggregates import Cell, monday_of
 from models.fixes.cells import by_kind, names_a_channel, weekly, without
-from models.fixes.commands import Plan
 from models.fixes.fix import Fix
-from models.fixes.watching import DAYS_PER_WEEK, compared_since, first_changed_week
+from models.fixes.watching import DAYS_PER_WEEK, compared_since, first_changed_week, raised_the_signal
 from models.policy import Policy
 
 _WEEK = timedelta(days=DAYS_PER_WEEK)
@@ -38,7 +37,7 @@ def course_of(fix: Fix, counts: Mapping[Cell, int], policy: Policy) -> tuple[Cou
     rows = np.array([[series[week] for week in weeks] for series in (target, beside)], dtype=np.float64)
     study = Study(
         rows, np.ones_like(rows), 0, (1,) if fix.plan.controls else (),
-        np.array([_is_before(week, fix.plan, fix.changed_on) for week in weeks], dtype=np.bool_),
+        np.array([week + _WEEK <= fix.changed_on and not raised_the_signal(week, fix.plan.trigger) for week in weeks]),
         np.array([week >= first_changed_week(fix.changed_on, fix.plan.transition_weeks) for week in weeks]),
     )  # fmt: skip
     settings = EffectSettings(target_reduction=fix.plan.target_reduction)
@@ -52,11 +51,3 @@ def course_of(fix: Fix, counts: Mapping[Cell, int], policy: Policy) -> tuple[Cou
         CourseWeek(week, target[week], round(float(expected), 1), int(lower), int(upper))
         for week, expected, lower, upper in zip(weeks, chart.expected, chart.lower, chart.upper, strict=True)
     )
-
-
-def _is_before(week: date, plan: Plan, changed_on: date) -> bool:
-    if week + _WEEK > changed_on:
-        return False
-    if plan.trigger_from is None or plan.trigger_until is None:
-        return True
-    return not (week <= plan.trigger_until and week + _WEEK > plan.trigger_from)

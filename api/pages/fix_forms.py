@@ -17,8 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 from api.middleware import BODY_LIMIT_BYTES
 from api.pages.asking import plainly
 from api.pages.forms import Faults, Form, Sent
-from api.pages.words import Option, Words
-from api.planning import Candidate, candidates, countable, look_on, new_since
+from api.pages.words import Option, Words, counted
+from api.planning import Candidate, candidates, countable, is_new_since, judged_from
 from api.problems import Problem, faults_of
 from api.shapes import FieldFault
 from api.shapes_fixes import FIX_TEXT_LIMIT, MOST_PEOPLE, FixActionAsked
@@ -26,6 +26,7 @@ from models.fixes.cells import Kinds
 from models.fixes.commands import CellRef
 from models.fixes.fix import Fix
 from models.fixes.terms import CauseCategory, EvidenceSource, FixAction, Help, MeasureKind, Occasion, Strength
+from models.fixes.watching import LEAST_WEEKS_BEFORE, judged_by
 from models.policy import Policy
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ PEOPLE_FIELD = "people"
 PERSON_COLUMNS = ("name", "email", "language", "remedy", "amount", "authority")
 PERCENT = 100
 _DEFAULT_REDUCTION = 50
-_TRANSITION_WEEKS = 2
+TRANSITION_WEEKS = 2
 _WEEKS_TO_LOOK = 26
 """How long after a change one looks at the latest where too few complaints come to compute it."""
 _CHANGE_IN = timedelta(weeks=4)
@@ -75,6 +76,8 @@ class Proposal:
     trigger: tuple[date, date] | None
     compared_from: date | None
     """Since when a failure has been there that was hardly there before."""
+    planned_on: date
+    """When the change is planned: as soon as it can be judged, and not before four weeks."""
     look_on: date | None
     """The day to look on where the past names none; None: the one it names."""
     kinds: Kinds
@@ -148,20 +151,21 @@ def proposal_of(
     """
     if not fix.cells:
         return _unsignalled(kinds, today)
-    since = None
-    if trigger is not None and began is not None:
-        since = new_since(fix.cells, kinds, began, today, trigger=trigger, planned_on=today + _CHANGE_IN)
+    since, planned_on = None, today + _CHANGE_IN
+    if began is not None and is_new_since(fix.cells, kinds, began, today):
+        since, planned_on = began, max(planned_on, judged_from(began, trigger))
     beside = candidates(fix.cells, kinds, policy)
     proposed = [each.ref for each in beside if each.is_proposed]
-    past = _past_of(fix.cells, proposed, kinds, today, trigger=trigger, compared_from=since)
+    past = _past_of(fix.cells, proposed, kinds, today, planned_on=planned_on, trigger=trigger, compared_from=since)
     says_when = past.weeks_needed(_DEFAULT_REDUCTION / PERCENT) is not None
     return Proposal(
-        targets=_rates(fix.cells, kinds, today, trigger, since),
+        targets=_rates(fix.cells, kinds, today, planned_on, trigger, since),
         controls=beside,
         past=past,
         trigger=trigger,
         compared_from=since,
-        look_on=None if says_when else look_on(today + _CHANGE_IN, _TRANSITION_WEEKS, _WEEKS_TO_LOOK),
+        planned_on=planned_on,
+        look_on=None if says_when else judged_by(planned_on, TRANSITION_WEEKS, _WEEKS_TO_LOOK),
         kinds=kinds,
         is_chosen=True,
     )
@@ -169,13 +173,15 @@ def proposal_of(
 
 def _unsignalled(kinds: Kinds, today: date) -> Proposal:
     """Return what may be chosen where no signal says what is counted: the failures that came most often."""
-    refs = countable(kinds)
+    refs, planned_on = countable(kinds), today + _CHANGE_IN
+    rates = _rates(refs, kinds, today, planned_on)
     return Proposal(
-        targets=_rates(refs, kinds, today),
-        controls=tuple(Candidate(ref, rate, is_proposed=False) for ref, rate in _rates(refs, kinds, today)),
-        past=_past_of((), (), kinds, today),
+        targets=rates,
+        controls=tuple(Candidate(ref, rate, is_proposed=False) for ref, rate in rates),
+        past=_past_of((), (), kinds, today, planned_on=planned_on),
         trigger=None,
         compared_from=None,
+        planned_on=planned_on,
         look_on=None,
         kinds=kinds,
         is_chosen=False,
@@ -186,12 +192,15 @@ def _rates(
     refs: Sequence[CellRef],
     kinds: Kinds,
     today: date,
+    planned_on: date,
     trigger: tuple[date, date] | None = None,
     since: date | None = None,
 ) -> tuple[tuple[CellRef, float], ...]:
-    return tuple(
-        (ref, _past_of((ref,), (), kinds, today, trigger=trigger, compared_from=since).per_week) for ref in refs
-    )
+    def per_week(ref: CellRef) -> float:
+        past = _past_of((ref,), (), kinds, today, planned_on=planned_on, trigger=trigger, compared_from=since)
+        return past.per_week
+
+    return tuple((ref, per_week(ref)) for ref in refs)
 
 
 def _past_of(
@@ -200,22 +209,23 @@ def _past_of(
     kinds: Kinds,
     today: date,
     *,
+    planned_on: date,
     trigger: tuple[date, date] | None = None,
     compared_from: date | None = None,
 ) -> Past:
     from api.past import past_of  # noqa: PLC0415 - loads numerical libraries
 
-    return past_of(targets, controls, kinds, today, trigger=trigger, compared_from=compared_from)
+    return past_of(targets, controls, kinds, today, planned_on=planned_on, trigger=trigger, compared_from=compared_from)
 
 
-def plan_form(proposal: Proposal, today: date) -> Form:
+def plan_form(proposal: Proposal) -> Form:
     """Return the form of a plan, filled in as it is proposed."""
     values: dict[str, str | Sequence[str]] = {
         "targets": tuple(spelled(ref) for ref, _ in proposal.targets) if proposal.is_chosen else (),
         "controls": tuple(spelled(each.ref) for each in proposal.controls if each.is_proposed),
         "reduction": str(_DEFAULT_REDUCTION),
-        "change_planned_on": (today + _CHANGE_IN).isoformat(),
-        "transition_weeks": str(_TRANSITION_WEEKS),
+        "change_planned_on": proposal.planned_on.isoformat(),
+        "transition_weeks": str(TRANSITION_WEEKS),
     }
     if proposal.trigger is not None:
         values |= {
@@ -350,12 +360,15 @@ def _register(told: Told) -> dict[str, Any]:
     if sent.errors or planned_on is None or transition is None:
         return {}
     trigger = (trigger_from, trigger_until) if trigger_from and trigger_until else None
-    past = _past_of(targets, controls, proposal.kinds, told.today, trigger=trigger, compared_from=compared_from)
+    past = _past_of(
+        targets, controls, proposal.kinds, told.today,
+        planned_on=planned_on, trigger=trigger, compared_from=compared_from,
+    )  # fmt: skip
     weeks = past.weeks_needed(percent / PERCENT)
     if typed_look is None and weeks is None:
-        sent.errors["look_on"] = _TOO_QUIET
+        sent.errors["look_on"] = _too_short(past) if past.is_too_short else _TOO_QUIET
         return {}
-    look = typed_look or look_on(planned_on, transition, weeks or 0)
+    look = typed_look or judged_by(planned_on, transition, weeks or 0)
     plan = {
         "targets": targets,
         "controls": controls,
@@ -375,6 +388,14 @@ _TOO_QUIET = (
     "With so few complaints a week one would hardly ever know whether it works: choose more counts that are to fall, "
     "or more to compare with; or name the day yourself."
 )
+
+
+def _too_short(past: Past) -> str:
+    return (
+        f"Only {counted(past.weeks_before, 'weeks')} to compare with would lie before the change, and with fewer than "
+        f"{LEAST_WEEKS_BEFORE} nothing can be said of its effect: plan it for a later day; or name the day to look on "
+        "yourself, and its effect may never be known."
+    )
 
 
 def _ticked(sent: Sent, name: str, offered: Mapping[str, CellRef], missing: str) -> list[CellRef]:

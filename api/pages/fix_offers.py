@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 
 from api.pages.fix_forms import (
     PAGE_ACTIONS,
+    PERCENT,
+    TRANSITION_WEEKS,
     Proposal,
     plan_form,
     proposal_of,
@@ -18,14 +19,15 @@ from api.pages.fix_words import ACTIONS, BUTTONS, draft_of
 from api.pages.forms import Form, NotNow, Offer
 from api.pages.place import Place
 from api.pages.words import counted, number
-from api.planning import counted_since, look_on
+from api.planning import counted_since, judged_from
 from api.reads.cells import cells_since
-from api.reads.signals import SignalRow, signal_by_id
+from api.reads.signals import began_and_raised
 from api.shapes_fixes import FixView
 from models.fixes.cells import by_kind, name_of_cell, names_a_channel
 from models.fixes.commands import CellRef
 from models.fixes.fix import Fix
 from models.fixes.terms import FixAction, Occasion
+from models.fixes.watching import LEAST_WEEKS_BEFORE, judged_by
 from models.refusals import Refused
 
 _REDUCTIONS = (30, 50, 70)
@@ -47,6 +49,8 @@ class PlanProposal:
     targets: list[CellLine]
     controls: list[CellLine]
     baseline: str
+    novelty: str
+    """What it means for the plan that the failure is new; "" of every other."""
     looks: list[tuple[str, str]]
 
 
@@ -88,23 +92,24 @@ def next_action(view: FixView, fix: Fix) -> FixAction | None:
 
 
 def _fresh_form(action: FixAction, view: FixView, place: Place, proposal: Proposal | None) -> Form:
-    today = place.times.on(place.now)
     if action is FixAction.REGISTER and proposal is not None:
-        return plan_form(proposal, today)
-    return Form(_first_values(action, view, today), prefix=f"{action.value}-")
+        return plan_form(proposal)
+    return Form(_first_values(action, view, place), prefix=f"{action.value}-")
 
 
-def _first_values(action: FixAction, view: FixView, today: date) -> dict[str, str]:
+def _first_values(action: FixAction, view: FixView, place: Place) -> dict[str, str]:
     """Return what a form is filled in with beforehand."""
     told = {each.occasion for each in view.approved}
     is_judged = view.effective_on is not None or bool(view.rounds)
     occasion = Occasion.JUDGED if is_judged and Occasion.ACCEPTED in told else Occasion.ACCEPTED
+    today = place.times.on(place.now)
     in_effect = max((m.effective_on for m in view.measures if m.effective_on is not None), default=today)
+    registered_on = place.times.on(view.registered_at) if view.registered_at else in_effect
     values: dict[FixAction, dict[str, str]] = {
         FixAction.DESCRIBE: {"title": view.title, "statement": view.statement or ""},
         FixAction.PLAN_MEASURE: {"owner": view.owner or ""},
         FixAction.FINISH_MEASURE: {"done_on": today.isoformat()},
-        FixAction.PUT_IN_PLACE: {"changed_on": in_effect.isoformat()},
+        FixAction.PUT_IN_PLACE: {"changed_on": max(in_effect, registered_on).isoformat()},
         FixAction.ASSIGN: {"owner": view.owner or ""},
         FixAction.APPROVE_WORDS: {"occasion": occasion.value, "words": draft_of(view, occasion)},
         FixAction.LIST_AFFECTED: {"words": draft_of(view, Occasion.ACCEPTED)},
@@ -126,9 +131,8 @@ async def proposal_for(fix: Fix, place: Place) -> Proposal:
     today, by_channel = place.times.on(place.now), names_a_channel(fix.cells)
     async with place.services.database.of(place.person.agency) as connection:
         counts = await cells_since(connection, counted_since(today), by_channel=by_channel)
-        rows = [await signal_by_id(connection, signal_id) for signal_id in fix.signals]
-    signals = [row for row in rows if row is not None]
-    trigger, began = _trigger(signals), min((row.began_week for row in signals), default=None)
+        raised = await began_and_raised(connection, fix.signals)
+    trigger, began = (raised.by, raised.began_week) if raised else (None, None)
 
     def proposal() -> Proposal:
         kinds = by_kind(counts, place.policy, by_channel=by_channel)
@@ -138,30 +142,39 @@ async def proposal_for(fix: Fix, place: Place) -> Proposal:
     return await asyncio.to_thread(proposal)
 
 
-def _trigger(signals: list[SignalRow]) -> tuple[date, date] | None:
-    """Return the weeks that raised the signals."""
-    if not signals:
-        return None
-    return min(row.counted_from for row in signals), max(row.counted_before for row in signals) - timedelta(days=1)
-
-
 def plan_proposal(proposal: Proposal, place: Place) -> PlanProposal:
     """Return what the form of a plan shows beside its fields."""
     if not proposal.is_chosen:
         return _choice(proposal, place)
-    looks = []
-    planned_on = place.times.on(place.now) + timedelta(weeks=4)
-    for percent in _REDUCTIONS:
-        weeks = proposal.past.weeks_needed(percent / 100)
-        when = (
-            f"after {weeks} weeks, so by {place.times.day(look_on(planned_on, 2, weeks))}"
-            if weeks is not None
-            else "hardly ever: choose more counts"
-        )
-        looks.append((f"A fall by {percent} percent", when))
+    past = proposal.past
+    counted_over = counted(past.weeks, "weeks")
+    return replace(
+        _choice(proposal, place),
+        baseline=f"{number(past.per_week)} a week over {counted_over}",
+        novelty=_novelty(proposal, place),
+        looks=[(f"A fall by {percent} percent", _known(percent, proposal, place)) for percent in _REDUCTIONS],
+    )
 
-    baseline = f"{number(proposal.past.per_week)} a week over {counted(proposal.past.weeks, 'weeks')}"
-    return replace(_choice(proposal, place), baseline=baseline, looks=looks)
+
+def _known(percent: int, proposal: Proposal, place: Place) -> str:
+    """Return when a fall by that many per cent is known, with the change as it is proposed."""
+    if proposal.past.is_too_short:
+        return f"never: fewer than {LEAST_WEEKS_BEFORE} weeks to compare with lie before the change"
+    weeks = proposal.past.weeks_needed(percent / PERCENT)
+    if weeks is None:
+        return "hardly ever: choose more counts"
+    return f"after {weeks} weeks, so by {place.times.day(judged_by(proposal.planned_on, TRANSITION_WEEKS, weeks))}"
+
+
+def _novelty(proposal: Proposal, place: Place) -> str:
+    if proposal.compared_from is None:
+        return ""
+    soonest = judged_from(proposal.compared_from, proposal.trigger)
+    return (
+        f"This was hardly there before the week of {place.times.day(proposal.compared_from)}, so only the weeks since "
+        f"then tell what comes without a change. A change on {place.times.day(soonest)} or later can be judged; one "
+        f"before that day leaves fewer than {LEAST_WEEKS_BEFORE} weeks to compare with."
+    )
 
 
 def _choice(proposal: Proposal, place: Place) -> PlanProposal:
@@ -174,5 +187,6 @@ def _choice(proposal: Proposal, place: Place) -> PlanProposal:
         targets=[line(ref, rate) for ref, rate in proposal.targets],
         controls=[line(each.ref, each.per_week) for each in proposal.controls],
         baseline="",
+        novelty="",
         looks=[],
     )

@@ -52,6 +52,14 @@ _LIST = text(f"""
     ORDER BY s.raised_on DESC, s.id LIMIT :limit
 """)
 _ONE = text(f"SELECT {_FIELDS} {_NOW} WHERE s.id = :id")
+_RAISED = text("""
+    SELECT min(s.began_week) AS began_week,
+           min(date_trunc('week', w.as_of + 1)::date - 7 * w.window_weeks) AS first_day,
+           max(date_trunc('week', w.as_of + 1)::date - 1) AS last_day
+    FROM signal s
+    JOIN LATERAL (SELECT * FROM signal_week w WHERE w.signal_id = s.id ORDER BY w.as_of LIMIT 1) w ON true
+    WHERE s.id = ANY (:signals)
+""")
 _STANDINGS = text("""
     SELECT signal_id, state, why, due_on, last_seen_on, expired_on
     FROM signal_states(:on, :expires_after_weeks, :grown) WHERE signal_id = ANY (:signals)
@@ -221,6 +229,20 @@ async def signal_by_id(connection: AsyncConnection, signal_id: UUID) -> SignalRo
     """Return one signal, or None if this agency has none of that id."""
     row = (await connection.execute(_ONE, {"id": signal_id})).one_or_none()
     return _signal(row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """When what signals speak of began, a Monday, and the days, first to last, of the weeks that raised them."""
+
+    began_week: date
+    by: tuple[date, date]
+
+
+async def began_and_raised(connection: AsyncConnection, signal_ids: Iterable[UUID]) -> Raised | None:
+    """Return it of signals together, or None of none; weeks that came after they were raised did not raise them."""
+    row = (await connection.execute(_RAISED, {"signals": list(signal_ids)})).one()
+    return None if row.began_week is None else Raised(row.began_week, (row.first_day, row.last_day))
 
 
 async def standings_of(connection: AsyncConnection, signal_ids: Iterable[UUID], at: Viewed) -> dict[UUID, Standing]:

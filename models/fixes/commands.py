@@ -187,6 +187,12 @@ class Plan(Message):
         return self
 
     @property
+    def trigger(self) -> tuple[date, date] | None:
+        """The first and the last day that raised the signal."""
+        both = self.trigger_from, self.trigger_until
+        return None if both[0] is None or both[1] is None else (both[0], both[1])
+
+    @property
     def frozen_hash(self) -> str:
         """SHA-256 (hex) of the plan's one spelling; shown beside the verdict, so that nobody can move the goal."""
         return sha256(canonical_message(self)).hex()

@@ -121,6 +121,8 @@ class Fix(Message):
     measures: tuple[Measure, ...] = ()
     signed_off_by: Code | None = None
     plan: Plan | None = None
+    registered_at: datetime | None = None
+    """When the plan was frozen."""
     changed_on: date | None = None
     effect: Effect | None = None
     """The latest look of this attempt."""

@@ -9,6 +9,7 @@ from models.commands import Actor
 from models.fixes.commands import FixCommand
 from models.fixes.fix import Fix
 from models.fixes.terms import FixAction, Occasion, Strength
+from models.fixes.watching import LEAST_WEEKS_TO_REFUTE, judged_by
 from models.fixes.wording import action_in_words
 from models.refusals import AlreadyDone, Incomplete, NeedsApproval, Refused, SamePerson
 from models.wording import day_in_words
@@ -141,6 +142,19 @@ def everything_is_in_effect(fix: Fix, command: FixCommand) -> Refused | None:
     last_on, number = max(late)
     day = day_in_words(last_on, "en")
     return Incomplete(f"Measure {number} takes effect on {day}: the change is not in place before that day.")
+
+
+def look_leaves_time_to_judge(fix: Fix, command: FixCommand) -> Refused | None:
+    """Refuse a day by which nobody could say yet that the change does not work."""
+    assert command.action is FixAction.REGISTER
+    plan = command.plan
+    earliest = judged_by(plan.change_planned_on, plan.transition_weeks, LEAST_WEEKS_TO_REFUTE)
+    if plan.look_on >= earliest:
+        return None
+    return Incomplete(
+        f"On {day_in_words(plan.look_on, 'en')} it is too early to say whether the change works: choose "
+        f"{day_in_words(earliest, 'en')} or later, {LEAST_WEEKS_TO_REFUTE} whole weeks after it has settled."
+    )
 
 
 def list_is_new(fix: Fix, command: FixCommand) -> Refused | None:

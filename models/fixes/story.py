@@ -140,7 +140,7 @@ def _sign_off(fix: Fix, event: FixEvent) -> Changes:
 def _register(fix: Fix, event: FixEvent) -> Changes:
     command = event.command
     assert isinstance(command, asked.Register)
-    return {"plan": command.plan, "effect": None, "changed_on": None, "effective_on": None}
+    return {"plan": command.plan, "registered_at": event.at, "effect": None, "changed_on": None, "effective_on": None}
 
 
 def _put_in_place(fix: Fix, event: FixEvent) -> Changes:
@@ -168,6 +168,7 @@ def _opened_again(fix: Fix, event: FixEvent) -> Changes:
     return {
         "rounds": (*fix.rounds, ended),
         "plan": None,
+        "registered_at": None,
         "changed_on": None,
         "effect": None,
         "effective_on": None,

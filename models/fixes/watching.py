@@ -22,6 +22,10 @@ from models.messages import Message
 from models.working_time import TimeZoneName
 
 DAYS_PER_WEEK = 7
+LEAST_WEEKS_BEFORE = 6
+"""With fewer weeks before a change nothing is said of its effect (analytics/effect.py)."""
+LEAST_WEEKS_TO_REFUTE = 8
+"""Before so many weeks after a change nobody says that it does not work (analytics/effect.py)."""
 END_OF_WATCH_KEY = "end-watch"
 
 
@@ -50,9 +54,19 @@ def compared_since(plan: Plan, earliest: date) -> date:
     return earliest if plan.compared_from is None else max(earliest, monday_of(plan.compared_from))
 
 
+def raised_the_signal(week: date, trigger: tuple[date, date] | None) -> bool:
+    """Return whether the week of that Monday holds one of the days, first to last, that raised the signal."""
+    return trigger is not None and trigger[0] - timedelta(days=DAYS_PER_WEEK) < week <= trigger[1]
+
+
 def first_changed_week(changed_on: date, transition_weeks: int) -> date:
     """Return the Monday from which weeks count as after the change."""
     return monday_on_or_after(changed_on) + timedelta(weeks=transition_weeks)
+
+
+def judged_by(changed_on: date, transition_weeks: int, weeks: int) -> date:
+    """Return the day on which so many weeks after the change are complete."""
+    return first_changed_week(changed_on, transition_weeks) + timedelta(weeks=weeks)
 
 
 def next_look(fix: Fix, rhythm: Rhythm) -> LookDue | None:

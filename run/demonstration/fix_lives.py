@@ -59,7 +59,6 @@ class TakenUp:
     cell: CellRef
     where: CellRef
     """Where exactly the failure is: what the plan is judged by."""
-    began_week: date
     raised_on: date
 
 

@@ -25,8 +25,9 @@ from activities.interface import EffectLook, FixBatch, RootCauseLook, RootCauseR
 from activities.policies import Policies
 from activities.root_causes import DatabaseRootCauses
 from api.past import past_of
-from api.planning import candidates, counted_since, look_on
+from api.planning import candidates, counted_since
 from api.reads.cells import cells_since
+from api.reads.signals import began_and_raised
 from api.writes.registers import Decided, decide_signal
 from models.aggregates import monday_of
 from models.fixes import lifecycle
@@ -34,7 +35,7 @@ from models.fixes.cells import by_kind, families_of, family_of
 from models.fixes.commands import CellRef, Effect, LinkSignal, Plan
 from models.fixes.fix import Fix, FixEvent
 from models.fixes.story import apply
-from models.fixes.watching import Rhythm
+from models.fixes.watching import Rhythm, judged_by
 from models.policy import Policy
 from models.references import uuid7_at
 from models.tables.fixes import fix_file
@@ -62,7 +63,6 @@ class Found:
     id: UUID
     cell: CellRef
     region: str | None
-    began_week: date
     raised_on: date
 
     def planted(self, planting: Planting, policy: Policy) -> CellRef | None:
@@ -158,9 +158,7 @@ class LookingBack:
         )
         life = FixLife(uuid7_at(at, randomness), self._key(mending), mending, world)
         signals = tuple(
-            TakenUp(
-                one.id, one.cell, one.planted(mending.planting, self._policy) or one.cell, one.began_week, one.raised_on
-            )
+            TakenUp(one.id, one.cell, one.planted(mending.planting, self._policy) or one.cell, one.raised_on)
             for one in found
         )
         return await life.live(signals, at, self._changed_on(mending))
@@ -209,11 +207,12 @@ class LookingBack:
         """Return the plan that the form would have proposed on that day."""
         async with transaction(self._worker, self._agency) as connection:
             counts = await cells_since(connection, counted_since(on), on)
+            raised = await began_and_raised(connection, [signal.signal_id])
+        assert raised is not None
         kinds = by_kind(counts, self._policy)
         targets = (signal.where,)
         controls = tuple(one.ref for one in candidates(targets, kinds, self._policy) if one.is_proposed)
-        trigger = (signal.began_week, signal.raised_on)
-        past = past_of(targets, controls, kinds, on, trigger=trigger)
+        past = past_of(targets, controls, kinds, on, planned_on=changed_on, trigger=raised.by)
         weeks = past.weeks_needed(reduction) or _WEEKS_TO_LOOK
         return Plan(
             targets=targets,
@@ -222,9 +221,9 @@ class LookingBack:
             target_reduction=reduction,
             change_planned_on=changed_on,
             transition_weeks=_TRANSITION_WEEKS,
-            trigger_from=trigger[0],
-            trigger_until=trigger[1],
-            look_on=look_on(changed_on, _TRANSITION_WEEKS, weeks),
+            trigger_from=raised.by[0],
+            trigger_until=raised.by[1],
+            look_on=judged_by(changed_on, _TRANSITION_WEEKS, weeks),
         )
 
     async def _undecided(self, connection: AsyncConnection, until: date) -> list[Found]:
@@ -240,7 +239,6 @@ class LookingBack:
                 row.id,
                 _cell(row.measure, row.family, row.code, row.service, row.office),
                 row.region,
-                row.began_week,
                 row.raised_on,
             )
             for row in await connection.execute(select(signal).where(*wanted))

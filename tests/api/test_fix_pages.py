@@ -90,12 +90,12 @@ async def test_a_signal_becomes_a_fix_that_forms_alone_lead_to_the_watch(front: 
     ready = await page_of(front, fix_id)
     target, control = "cause|HND|HND3|benefits|northgate", "cause|HND|HND3|benefits|harbor"
     registered = await by_form(
-        front, fix_id, "register", targets=target, controls=control, reduction="50", change_planned_on="2026-03-02",
+        front, fix_id, "register", targets=target, controls=control, reduction="50", change_planned_on="2026-03-04",
         transition_weeks="2",
     )  # fmt: skip
     assert registered.status_code == 303, words(registered.text)
     await by_form(front, fix_id, "finish_measure", number="1", done_on="2026-03-01")
-    await by_form(front, fix_id, "put_in_place", changed_on="2026-03-02")
+    await by_form(front, fix_id, "put_in_place", changed_on="2026-03-04")
 
     assert decided.status_code == 303
     assert "Dealt with by the fix" in words(signal_page)
@@ -461,6 +461,9 @@ async def test_the_plan_of_a_brand_new_failure_proposes_the_weeks_since_it_began
 
     assert registered.status_code == 303, words(registered.text)
     assert re.search(r'name="compared_from"[^>]*value="2025-10-13"', ready)
+    # The weeks that raised it are those of its first look; what came after was not picked for being high.
+    assert re.search(r'name="trigger_until"[^>]*value="2026-02-22"', ready)
+    assert "only the weeks since then tell what comes without a change" in words(ready)
     assert "5 a week over 16 weeks" in words(ready)
     assert (fix["plan"]["plan"]["compared_from"], fix["plan"]["plan"]["baseline_rate"]) == ("2025-10-13", 5.0)
     assert "With the weeks since October 13, 2025" in words(await page_of(front, fix_id))

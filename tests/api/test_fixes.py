@@ -29,7 +29,7 @@ PLAN = {
     "controls": [CELL | {"office": "harbor"}],
     "baseline_rate": 5.0,
     "target_reduction": 0.5,
-    "change_planned_on": "2026-03-02",
+    "change_planned_on": "2026-03-04",
     "look_on": "2026-08-03",
 }
 MEASURE = {
@@ -38,7 +38,7 @@ MEASURE = {
     "kind": "procedure",
     "strength": "intermediate",
     "owner": "sue",
-    "due_on": "2026-03-01",
+    "due_on": "2026-03-04",
 }
 WORKED_OUT: list[dict[str, Any]] = [
     {"action": "describe", "statement": "Paper renewals are lost at Northgate since the move."},
@@ -52,8 +52,8 @@ WORKED_OUT: list[dict[str, Any]] = [
 ]
 IN_PLACE: list[dict[str, Any]] = [
     {"action": "register", "plan": PLAN},
-    {"action": "finish_measure", "number": 1, "done_on": "2026-03-01", "effective_on": "2026-03-02"},
-    {"action": "put_in_place", "changed_on": "2026-03-02"},
+    {"action": "finish_measure", "number": 1, "done_on": "2026-03-01", "effective_on": "2026-03-04"},
+    {"action": "put_in_place", "changed_on": "2026-03-04"},
 ]
 
 
@@ -268,6 +268,25 @@ async def test_a_day_to_come_has_not_been(front: Front) -> None:
 
     assert finished.status_code == 422
     assert "has not come yet" in finished.json()["detail"]
+
+
+async def test_what_is_to_be_done_lies_ahead_and_no_change_comes_before_its_plan(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await done(front, fix_id, sue, *WORKED_OUT)
+
+    due = await act_on(front, fix_id, sue, **WORKED_OUT[-1] | {"number": 2, "due_on": "2026-03-03"})
+    planned = await act_on(front, fix_id, sue, action="register", plan=PLAN | {"change_planned_on": "2026-03-03"})
+    await done(front, fix_id, sue, IN_PLACE[0], IN_PLACE[1] | {"effective_on": "2026-03-02"})
+    placed = await act_on(front, fix_id, sue, action="put_in_place", changed_on="2026-03-03")
+    fix = await shown(front, fix_id, sue)
+
+    for answer, field in ((due, "due_on"), (planned, "plan.change_planned_on"), (placed, "changed_on")):
+        assert answer.status_code == 422
+        assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert "this day has passed" in due.json()["detail"]
+    assert "the plan was registered on March 4, 2026; name a day from then on" in placed.json()["detail"]
+    assert (fix["state"], len(fix["measures"])) == ("in_hand", 1)
 
 
 async def test_a_caseworker_finishes_a_measure_and_decides_nothing(front: Front) -> None:

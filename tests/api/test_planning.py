@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from analytics.effect import EffectSettings
 from analytics.effect_power import weeks_needed
 from api.past import past_of
-from api.planning import candidates, countable, look_on, new_since
+from api.planning import candidates, countable, is_new_since, judged_from
 from models.aggregates import Cell
-from models.fixes.cells import Kinds, by_kind, name_of_cell, weekly
+from models.fixes.cells import by_kind, name_of_cell, weekly
 from models.fixes.commands import CellRef
+from models.fixes.watching import LEAST_WEEKS_BEFORE, LEAST_WEEKS_TO_REFUTE
 from tests.given import a_policy
 
 POLICY = a_policy()
@@ -52,8 +54,10 @@ def test_the_rate_before_leaves_the_weeks_out_that_raised_the_signal() -> None:
     high = {Cell("cause", "HND3", "benefits", "northgate", "web", LAST_WEEK): 80}
     kinds = by_kind(counts(("HND3", "northgate", 2)) | high, POLICY)
 
-    with_it = past_of((TARGET,), (), kinds, TODAY)
-    without_it = past_of((TARGET,), (), kinds, TODAY, trigger=(LAST_WEEK, LAST_WEEK + timedelta(days=6)))
+    with_it = past_of((TARGET,), (), kinds, TODAY, planned_on=TODAY)
+    without_it = past_of(
+        (TARGET,), (), kinds, TODAY, planned_on=TODAY, trigger=(LAST_WEEK, LAST_WEEK + timedelta(days=6))
+    )
 
     assert with_it.per_week > 4
     assert (without_it.per_week, without_it.weeks) == (4.0, 51)
@@ -63,24 +67,43 @@ def test_a_failure_that_was_hardly_there_before_is_compared_with_the_weeks_since
     began, trigger = LAST_WEEK - timedelta(weeks=19), (LAST_WEEK - timedelta(weeks=3), LAST_WEEK + timedelta(days=6))
     brand_new = by_kind(counts(("HND3", "northgate", 5), weeks=20), POLICY)
 
-    def since(kinds: Kinds, planned_on: date = TODAY) -> date | None:
-        return new_since((TARGET,), kinds, began, TODAY, trigger=trigger, planned_on=planned_on)
-
-    assert since(brand_new) == began
-    assert since(KINDS) is None
-    assert since(brand_new, TODAY - timedelta(weeks=9)) is None
-    past = past_of((TARGET,), (), brand_new, TODAY, trigger=trigger, compared_from=began)
-    assert (past.per_week, past.weeks) == (10.0, 16)
+    assert is_new_since((TARGET,), brand_new, began, TODAY)
+    assert not is_new_since((TARGET,), KINDS, began, TODAY)
+    past = past_of((TARGET,), (), brand_new, TODAY, planned_on=TODAY, trigger=trigger, compared_from=began)
+    assert (past.per_week, past.weeks, past.weeks_before) == (10.0, 16, 16)
 
 
-def test_the_look_day_is_that_of_the_power_table() -> None:
-    past = past_of((TARGET,), [candidates((TARGET,), KINDS, POLICY)[0].ref], KINDS, TODAY)
+def test_a_failure_of_the_last_weeks_can_be_judged_once_six_weeks_that_did_not_raise_its_signal_lie_before() -> None:
+    began, raised_until = LAST_WEEK - timedelta(weeks=3), LAST_WEEK - timedelta(days=1)
+    trigger = (began, raised_until)
+    brand_new = by_kind(counts(("HND3", "northgate", 5), weeks=4), POLICY)
+
+    soonest = judged_from(began, trigger)
+    in_time, too_soon = (
+        past_of((TARGET,), (), brand_new, TODAY, planned_on=day, trigger=trigger, compared_from=began)
+        for day in (soonest, soonest - timedelta(days=1))
+    )
+
+    assert soonest == began + timedelta(weeks=3 + 6)
+    assert (in_time.per_week, in_time.weeks, in_time.weeks_before, too_soon.weeks_before) == (10.0, 4, 6, 5)
+    assert in_time.weeks_needed(0.7) is not None
+    assert too_soon.weeks_needed(0.7) is None
+    assert too_soon.is_too_short
+
+
+def test_as_few_weeks_are_asked_for_as_the_verdict_asks_for() -> None:
+    assert EffectSettings().least_weeks_before == LEAST_WEEKS_BEFORE
+    assert EffectSettings().least_weeks_to_refute == LEAST_WEEKS_TO_REFUTE
+
+
+def test_the_look_day_is_that_of_the_power_table_and_none_by_which_nobody_could_say_that_it_does_not_work() -> None:
+    past = past_of((TARGET,), [candidates((TARGET,), KINDS, POLICY)[0].ref], KINDS, TODAY, planned_on=TODAY)
 
     weeks = past.weeks_needed(0.5)
 
     assert weeks == weeks_needed(4.0, 0.5, dispersion=past.dispersion, controls_ratio=2.5, weeks_before=52)
-    assert look_on(date(2026, 4, 1), 2, weeks or 0) == date(2026, 4, 20) + timedelta(weeks=weeks or 0)
-    assert past_of((TARGET,), (), {}, TODAY).weeks_needed(0.5) is None
+    assert past.weeks_needed(0.95) == LEAST_WEEKS_TO_REFUTE
+    assert past_of((TARGET,), (), {}, TODAY, planned_on=TODAY).weeks_needed(0.5) is None
 
 
 def test_a_complaint_counts_once_though_two_references_count_it() -> None:

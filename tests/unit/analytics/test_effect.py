@@ -270,7 +270,7 @@ def test_the_chart_adds_up_to_what_was_expected() -> None:
 @pytest.mark.parametrize(
     ("target", "controls", "before", "said"),
     [
-        (5.0, 20.0, 11, "11 weeks before the change are too few"),
+        (5.0, 20.0, 5, "5 weeks before the change are too few"),
         (0.0, 20.0, 52, "nothing to reduce"),
         (5.0, 0.0, 52, "let nothing expect"),
     ],

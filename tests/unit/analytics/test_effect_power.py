@@ -2,13 +2,12 @@
 """How long to wait before a fix can be judged, against simulation."""
 
 import math
-from datetime import date
 
 import numpy as np
 import pytest
 
 from analytics.arrays import FloatArray
-from analytics.effect_power import is_too_quiet, look_on, weeks_needed
+from analytics.effect_power import is_too_quiet, weeks_needed
 
 
 def needed(
@@ -68,7 +67,3 @@ def test_after_so_many_weeks_nine_in_ten_real_reductions_show(rate: float, reduc
 def test_numbers_that_no_fix_can_have_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="0"):
         needed(**{"rate": 5.0, "reduction": 0.5, **wrong})  # type: ignore[arg-type]
-
-
-def test_the_look_date_is_when_the_needed_weeks_are_complete() -> None:
-    assert look_on(date(2026, 1, 5), transition_weeks=2, weeks=11) == date(2026, 4, 6)
