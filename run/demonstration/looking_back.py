@@ -27,7 +27,7 @@ from activities.root_causes import DatabaseRootCauses
 from api.past import past_of
 from api.planning import candidates, counted_since
 from api.reads.cells import cells_since
-from api.reads.signals import began_and_raised
+from api.reads.signals import Viewed, began_and_raised, standings_of
 from api.writes.registers import Decided, decide_signal
 from models.aggregates import monday_of
 from models.fixes import lifecycle
@@ -38,6 +38,7 @@ from models.fixes.story import apply
 from models.fixes.watching import Rhythm, judged_by
 from models.policy import Policy
 from models.references import uuid7_at
+from models.signals import Waiting
 from models.tables.fixes import fix_file
 from models.tables.signals import signal, signal_decision
 from run.demonstration.fix_lives import FixLife, FixWorld, TakenUp, decided_at
@@ -53,6 +54,7 @@ _TRANSITION_WEEKS: Final = 2
 _WEEKS_TO_LOOK: Final = 26
 """After so many weeks it is said at the latest whether a change works, where the power table names none."""
 _KNOWN_CAUSE: Final = "The same as what the fix is for."
+_STILL_KNOWN: Final = "There is more of it by now, and it is what the fix is for all the same."
 _CHANCE: Final = "We read the complaints behind it: they have nothing in common."
 
 
@@ -172,6 +174,19 @@ class LookingBack:
                 # The first is what the fix was opened for; the others' cause was known by then.
                 fix = (None, mending.title, SUE.name) if number == 0 else (str(story.fix.id), None, None)
                 await self._decide(connection, one, "accept", reason, at, fix)
+            await self._say_it_again(connection, mending, story, found)
+
+    async def _say_it_again(
+        self, connection: AsyncConnection, mending: Mending, story: FixStory, found: Sequence[Found]
+    ) -> None:
+        """Have the supervisor say of what has grown since that its cause is known all the same."""
+        looked_on = self._days_of_looks(mending)[-1]
+        at = decided_at(looked_on, self._setting.calendar)
+        standings = await standings_of(connection, [one.id for one in found], Viewed.under(self._policy, looked_on))
+        for one in found:
+            if standings[one.id].why is Waiting.GROWN:
+                fix = (str(story.fix.id), None, None)
+                await self._decide(connection, one, "accept", _STILL_KNOWN, at, fix, key="again")
 
     # ---- the last weeks ----------------------------------------------------------------------------------------------
 
@@ -253,6 +268,8 @@ class LookingBack:
         reason: str,
         at: datetime,
         fix: tuple[str | None, str | None, str | None] = (None, None, None),
+        *,
+        key: str = "",
     ) -> None:
         decided = Decided(
             agency=self._agency,
@@ -263,7 +280,7 @@ class LookingBack:
             fix=fix,
             decided_by=SUE.name,
             decided_at=at,
-            key=f"{self._setting.name}/{one.id}",
+            key=f"{self._setting.name}/{one.id}/{key}".rstrip("/"),
         )
         await decide_signal(connection, decided)
 

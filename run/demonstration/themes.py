@@ -277,7 +277,7 @@ class Planting:
         return 1.0 if self.is_standing else 0.0
 
 
-RECENT: Final = Planting(RENEWALS_LOST, "harbor", 38, flares_times=1.0, is_standing=False)
+RECENT: Final = Planting(RENEWALS_LOST, "harbor", 52, flares_for_days=52, flares_times=1.0, is_standing=False)
 """What goes wrong in the last weeks: renewals are lost between an office and the next. It waits to be decided on."""
 MENDED: Final = Planting(NOTICES_ASTRAY, "eastside", 7 * 80, changed_days_ago=7 * 26, left_after=0.15)
 """Notices go to old addresses, until two registers are joined. What else its service is complained of has no season

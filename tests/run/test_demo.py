@@ -242,7 +242,7 @@ def test_of_most_people_somebody_asked_whether_they_are_in_vulnerable_circumstan
 
 def test_the_planted_failure_stands_out_in_its_last_weeks(demonstration: Demonstration) -> None:
     query = f"""
-        SELECT week >= date '{TODAY}' - 42, sum(change), count(DISTINCT week) FROM cell_delta
+        SELECT week >= date '{TODAY}' - 56, sum(change), count(DISTINCT week) FROM cell_delta
         WHERE measure = 'cause' AND code = 'HND3' AND service = 'housing' AND office = '{RECENT.office}' GROUP BY 1
     """
     counts = {is_late: int(count) for is_late, count, _ in demonstration.asks(query)}
@@ -272,6 +272,19 @@ def test_the_failure_of_the_last_weeks_is_flagged_and_waits_for_its_decision(dem
 
     # By what is found behind it, or, before enough of it is found, by what people complain about.
     assert {(RECENT.theme.failure, "housing"), (RECENT.theme.category, "housing")} & set(waiting), waiting
+
+
+def test_nothing_of_the_past_waits_beside_it(demonstration: Demonstration, policy: Policy) -> None:
+    surveillance = policy.surveillance
+    waiting = demonstration.asks(f"""
+        SELECT raised_on, code, office, st.why FROM signal
+        JOIN signal_states(
+            '{TODAY}', {surveillance.expires_after_weeks}, {surveillance.returns_when_excess_grows}
+        ) st ON st.signal_id = signal.id
+        WHERE st.state = 'to_decide'
+    """)
+
+    assert [told for told in waiting if told[0] <= TODAY - timedelta(weeks=6)] == []
 
 
 def fixes_of(demonstration: Demonstration) -> dict[str, Fix]:
