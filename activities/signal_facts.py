@@ -46,12 +46,13 @@ def facts_of(judged: Judged, policy: Policy) -> list[dict[str, Any]]:
     behind = [tuple(judged.prepared.within(one.finding.cell, one.finding.window_weeks)) for one in judged.told]
     harms = [harm_of(issues, policy.surveillance.harm_weights) for issues in behind]
     circumstances = [circumstances_of(issues) for issues in behind]
+    usual = _usual_vulnerable_share(judged.prepared)
     ranking = rank_findings(
         [one.finding for one in judged.told],
         harm=[harm for harm, _ in harms],
         vulnerable=[vulnerable for vulnerable, _ in circumstances],
         asked=[known for _, (known, _) in circumstances],
-        usual_vulnerable_share=_usual_vulnerable_share(judged.prepared),
+        usual_vulnerable_share=usual,
     )
     seed = int(judged.prepared.counts_hash[:16], 16)
     return [
@@ -61,14 +62,10 @@ def facts_of(judged: Judged, policy: Policy) -> list[dict[str, Any]]:
             **_counted(issues),
             **_spread(judged.prepared, one.finding, seed),
             **_missing(judged, one.finding),
-            "ranking": _ranked(ranking, place, harms[place][1], circumstances[place][1]),
+            "ranking": _ranked(ranking, place, harms[place][1], circumstances[place], usual),
             "creep": None if one.creep is None else _creep(one.creep, judged.prepared.inputs.as_of_week),
             "standing": None if one.standing is None else _standing(one.standing),
-            "doubts": [
-                *doubts_of(one.finding, changed_on),
-                *_letter_doubts(issues),
-                *_confirmation_doubts(_share_confirmed(judged, one.finding)),
-            ],
+            **_doubted(one.finding, changed_on, issues, _share_confirmed(judged, one.finding)),
             "began_week": monday_of(one.finding.began_week).isoformat(),
             "is_new": one.kind == "surge" and one.finding.new_since is not None,
             "recurrence_years": one.finding.recurrence_years if one.kind == "surge" else None,
@@ -116,6 +113,22 @@ def _usual_vulnerable_share(prepared: Prepared) -> float:
     return vulnerable / known if known else 0.0
 
 
+def _doubted(
+    finding: Finding, changed_on: Sequence[date], issues: Sequence[Issues], share_confirmed: float | None
+) -> dict[str, list[str]]:
+    """Return what would make the finding wrong, and what was looked for and not found."""
+    looked_for = {
+        "a change of the policy, which says what codes mean and forms offer": doubts_of(finding, changed_on),
+        "near-identical letters, as campaigns send them": _letter_doubts(issues),
+    }
+    if share_confirmed is not None:
+        looked_for["too few causes that are confirmed yet"] = _confirmation_doubts(share_confirmed)
+    return {
+        "doubts": [doubt for doubts in looked_for.values() for doubt in doubts],
+        "not_found": [what for what, doubts in looked_for.items() if not doubts],
+    }
+
+
 def doubts_of(finding: Finding, changed_on: Sequence[date]) -> list[str]:
     """Return, in sentences, which changes of the policy would make the finding wrong."""
     first_day = monday_of(min(finding.began_week, finding.as_of_week - finding.window_weeks + 1))
@@ -139,8 +152,8 @@ def _letter_doubts(issues: Sequence[Issues]) -> list[str]:
     return [said]
 
 
-def _confirmation_doubts(share: float | None) -> list[str]:
-    if share is None or share >= HARDLY_CONFIRMED:
+def _confirmation_doubts(share: float) -> list[str]:
+    if share >= HARDLY_CONFIRMED:
         return []
     said = (
         f"Only about {share:.0%} of these weeks' causes are confirmed yet; what is expected counts no more than that, "
@@ -169,7 +182,10 @@ def _spread(prepared: Prepared, finding: Finding, seed: int) -> dict[str, Any]:
     }
 
 
-def _ranked(ranking: Ranking, place: int, harm_known_of: list[int], vulnerable_known_of: list[int]) -> dict[str, Any]:
+def _ranked(
+    ranking: Ranking, place: int, harm_known_of: list[int], circumstances: tuple[int, list[int]], usual_share: float
+) -> dict[str, Any]:
+    vulnerable, vulnerable_known_of = circumstances
     return {
         "place": int(np.flatnonzero(ranking.order == place)[0]) + 1,
         "excess_per_quarter_at_least": float(ranking.excess_per_quarter[place]),
@@ -177,7 +193,9 @@ def _ranked(ranking: Ranking, place: int, harm_known_of: list[int], vulnerable_k
         "harm_known_of": harm_known_of,
         "persistence": float(ranking.persistence[place]),
         "vulnerability": float(ranking.vulnerability[place]),
+        "vulnerable": vulnerable,
         "vulnerable_known_of": vulnerable_known_of,
+        "usual_vulnerable_share": round(usual_share, 4),
         "priority": float(ranking.priority[place]),
         "formula": ranking.formula(place),
     }
