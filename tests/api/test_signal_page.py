@@ -435,7 +435,8 @@ async def test_what_was_checked_and_not_found_stands_with_what_would_make_a_sign
     await with_evidence(front, signal_id, **CARD, not_found=["near-identical letters, as campaigns send them"])
     async with front.owner.begin() as connection:
         await connection.exec_driver_sql(
-            "INSERT INTO text_drift VALUES ('riverbend', 'failure', '2026-03-02', 400, 90, '[]', '{}', 0.6, '2026-03-02')"
+            "INSERT INTO text_drift VALUES "
+            "('riverbend', 'failure', '2026-03-02', 400, 90, '[]', '{}', 0.6, '2026-03-02')"
         )
 
     doubts = words((await page_of(front, signal_id)).partition('id="doubts"')[2].partition("</section>")[0])

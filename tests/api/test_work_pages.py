@@ -183,7 +183,7 @@ async def test_a_complaints_number_opens_it_typed_without_dashes_or_the_agencys_
 
 
 async def test_a_number_of_another_agency_opens_nothing(front: Front) -> None:
-    elsewhere = await front.open_case(agency="lakeside")
+    elsewhere = await front.file(agency="lakeside")
     await sign_in(front, Role.CASEWORKER, "ann")
 
     page = await front.client.get("/queue", params={"q": elsewhere["reference"]})
