@@ -27,6 +27,7 @@ from analytics.ranking import Ranking
 from analytics.standing import TRAILING_WEEKS, OutOfProportion
 from models.aggregates import Cell as CountedCell
 from models.policy import Policy
+from models.surveillance import weight_of_harm
 
 FEWEST_OFFICES_TO_CHOOSE_FROM = 2
 WEEKS_PER_YEAR = 52.0
@@ -86,9 +87,9 @@ def _false_share(judged: Judged, one: Told) -> float | None:
 def harm_of(issues: Sequence[Issues], weights: Sequence[float]) -> tuple[float, list[int]]:
     """Return the mean weight of the harm done, of the issues whose harm is known, and how many of all these are.
 
-    Where nothing is known harm weighs 1. A level that has no weight of its own takes the highest.
+    Where nothing is known harm weighs 1.
     """
-    known = [(weights[min(issue.harm, len(weights) - 1)], issue.count) for issue in issues if issue.harm is not None]
+    known = [(weight_of_harm(issue.harm, weights), issue.count) for issue in issues if issue.harm is not None]
     count = sum(number for _, number in known)
     mean = sum(weight * number for weight, number in known) / count if count else 1.0
     return mean, [count, sum(issue.count for issue in issues)]

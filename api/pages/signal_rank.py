@@ -11,6 +11,7 @@ from api.pages.place import Place
 from api.pages.signal_words import MEASURES, seen_words, title_of
 from api.pages.words import counted, number
 from api.reads.signals import SignalRow, SignalWeek
+from models.surveillance import weight_of_harm
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _excess(row: SignalRow, week: SignalWeek, ranking: Mapping[str, Any]) -> Fac
 def _harm(ranking: Mapping[str, Any], place: Place) -> Factor:
     weights = place.policy.surveillance.harm_weights
     levels = ", ".join(
-        f"{harm.name.lower()} {weights[min(harm.level, len(weights) - 1)]:g}" for harm in place.policy.severity.harms
+        f"{harm.name.lower()} {weight_of_harm(harm.level, weights):g}" for harm in place.policy.severity.harms
     )
     mean = "The mean weight of the harm that was coded"
     if known_of := ranking.get("harm_known_of"):
