@@ -27,6 +27,7 @@ from analytics.ranking import Ranking
 from analytics.standing import TRAILING_WEEKS, OutOfProportion
 from models.aggregates import Cell as CountedCell
 from models.policy import Policy
+from models.surveillance import weight_of_harm
 
 FEWEST_OFFICES_TO_CHOOSE_FROM = 2
 WEEKS_PER_YEAR = 52.0
@@ -46,12 +47,13 @@ def facts_of(judged: Judged, policy: Policy) -> list[dict[str, Any]]:
     behind = [tuple(judged.prepared.within(one.finding.cell, one.finding.window_weeks)) for one in judged.told]
     harms = [harm_of(issues, policy.surveillance.harm_weights) for issues in behind]
     circumstances = [circumstances_of(issues) for issues in behind]
+    usual = _usual_vulnerable_share(judged.prepared)
     ranking = rank_findings(
         [one.finding for one in judged.told],
         harm=[harm for harm, _ in harms],
         vulnerable=[vulnerable for vulnerable, _ in circumstances],
         asked=[known for _, (known, _) in circumstances],
-        usual_vulnerable_share=_usual_vulnerable_share(judged.prepared),
+        usual_vulnerable_share=usual,
     )
     seed = int(judged.prepared.counts_hash[:16], 16)
     return [
@@ -61,14 +63,10 @@ def facts_of(judged: Judged, policy: Policy) -> list[dict[str, Any]]:
             **_counted(issues),
             **_spread(judged.prepared, one.finding, seed),
             **_missing(judged, one.finding),
-            "ranking": _ranked(ranking, place, harms[place][1], circumstances[place][1]),
+            "ranking": _ranked(ranking, place, harms[place][1], circumstances[place], usual),
             "creep": None if one.creep is None else _creep(one.creep, judged.prepared.inputs.as_of_week),
             "standing": None if one.standing is None else _standing(one.standing),
-            "doubts": [
-                *doubts_of(one.finding, changed_on),
-                *_letter_doubts(issues),
-                *_confirmation_doubts(_share_confirmed(judged, one.finding)),
-            ],
+            **_doubted(one.finding, changed_on, issues, _share_confirmed(judged, one.finding)),
             "began_week": monday_of(one.finding.began_week).isoformat(),
             "is_new": one.kind == "surge" and one.finding.new_since is not None,
             "recurrence_years": one.finding.recurrence_years if one.kind == "surge" else None,
@@ -89,9 +87,9 @@ def _false_share(judged: Judged, one: Told) -> float | None:
 def harm_of(issues: Sequence[Issues], weights: Sequence[float]) -> tuple[float, list[int]]:
     """Return the mean weight of the harm done, of the issues whose harm is known, and how many of all these are.
 
-    Where nothing is known harm weighs 1. A level that has no weight of its own takes the highest.
+    Where nothing is known harm weighs 1.
     """
-    known = [(weights[min(issue.harm, len(weights) - 1)], issue.count) for issue in issues if issue.harm is not None]
+    known = [(weight_of_harm(issue.harm, weights), issue.count) for issue in issues if issue.harm is not None]
     count = sum(number for _, number in known)
     mean = sum(weight * number for weight, number in known) / count if count else 1.0
     return mean, [count, sum(issue.count for issue in issues)]
@@ -114,6 +112,22 @@ def _usual_vulnerable_share(prepared: Prepared) -> float:
     everything = [issue for issues in prepared.issues.values() for issue in issues]
     vulnerable, (known, _) = circumstances_of(everything)
     return vulnerable / known if known else 0.0
+
+
+def _doubted(
+    finding: Finding, changed_on: Sequence[date], issues: Sequence[Issues], share_confirmed: float | None
+) -> dict[str, list[str]]:
+    """Return what would make the finding wrong, and what was looked for and not found."""
+    looked_for = {
+        "a change of the policy, which says what codes mean and forms offer": doubts_of(finding, changed_on),
+        "near-identical letters, as campaigns send them": _letter_doubts(issues),
+    }
+    if share_confirmed is not None:
+        looked_for["too few causes that are confirmed yet"] = _confirmation_doubts(share_confirmed)
+    return {
+        "doubts": [doubt for doubts in looked_for.values() for doubt in doubts],
+        "not_found": [what for what, doubts in looked_for.items() if not doubts],
+    }
 
 
 def doubts_of(finding: Finding, changed_on: Sequence[date]) -> list[str]:
@@ -139,8 +153,8 @@ def _letter_doubts(issues: Sequence[Issues]) -> list[str]:
     return [said]
 
 
-def _confirmation_doubts(share: float | None) -> list[str]:
-    if share is None or share >= HARDLY_CONFIRMED:
+def _confirmation_doubts(share: float) -> list[str]:
+    if share >= HARDLY_CONFIRMED:
         return []
     said = (
         f"Only about {share:.0%} of these weeks' causes are confirmed yet; what is expected counts no more than that, "
@@ -169,7 +183,10 @@ def _spread(prepared: Prepared, finding: Finding, seed: int) -> dict[str, Any]:
     }
 
 
-def _ranked(ranking: Ranking, place: int, harm_known_of: list[int], vulnerable_known_of: list[int]) -> dict[str, Any]:
+def _ranked(
+    ranking: Ranking, place: int, harm_known_of: list[int], circumstances: tuple[int, list[int]], usual_share: float
+) -> dict[str, Any]:
+    vulnerable, vulnerable_known_of = circumstances
     return {
         "place": int(np.flatnonzero(ranking.order == place)[0]) + 1,
         "excess_per_quarter_at_least": float(ranking.excess_per_quarter[place]),
@@ -177,7 +194,9 @@ def _ranked(ranking: Ranking, place: int, harm_known_of: list[int], vulnerable_k
         "harm_known_of": harm_known_of,
         "persistence": float(ranking.persistence[place]),
         "vulnerability": float(ranking.vulnerability[place]),
+        "vulnerable": vulnerable,
         "vulnerable_known_of": vulnerable_known_of,
+        "usual_vulnerable_share": round(usual_share, 4),
         "priority": float(ranking.priority[place]),
         "formula": ranking.formula(place),
     }

@@ -35,7 +35,8 @@ class SignalView(Shape):
     office: str | None
     region: str | None
     channel: str | None
-    began_week: date
+    began_week: Annotated[date, Field(description="Since when it was unusual, as the look saw it that raised it.")]
+    since_week: Annotated[date, Field(description="The same as the latest look sees it, like the figures.")]
     raised_on: date
     decide_by: date
     as_of: date

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -55,3 +56,8 @@ class SurveillanceSettings(Message):
         if self.baseline_weeks <= self.left_out_weeks:
             raise ValueError("baseline_weeks must be more than left_out_weeks, or no baseline is left")
         return self
+
+
+def weight_of_harm(level: int, weights: Sequence[float]) -> float:
+    """Return how heavily harm of a level weighs; a level that has no weight of its own takes the highest."""
+    return weights[min(level, len(weights) - 1)]

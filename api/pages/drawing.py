@@ -15,7 +15,8 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-HEIGHT, WIDTH = 260, 560
+HEIGHT, WIDTH = 200, 560
+"""Low enough that what makes a finding doubtful is read beside it, and where it is below it, on one screen."""
 FONT = "Source Sans Pro Web, system-ui, sans-serif"
 OBSERVED, SINCE, EXPECTED, UPPER = "#005ea2", "#a81c18", "#1b1b1b", "#dfe1e2"
 BEFORE, SINCE_CHANGE = "#71767a", "#005ea2"

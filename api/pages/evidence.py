@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from api.pages.place import Place
 from api.pages.signal_words import SOURCES
 from api.pages.words import counted
 from api.reads.signals import SignalEvidence
+
+_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,17 @@ def grouped(evidence: Sequence[SignalEvidence], place: Place) -> list[EvidenceGr
 
 
 def _piece(each: SignalEvidence, place: Place) -> EvidenceLine:
-    people = _people(each.people_count) if each.people_count is not None else ""
+    people = people_beside(each.words, each.people_count)
     gathered = f"gathered on {place.times.day(each.gathered_on)}" if each.gathered_on else ""
     by = f"added by {place.words.person(each.added_by)}, {place.times.moment(each.added_at)}"
     return EvidenceLine(each.words, " · ".join(part for part in (people, gathered, by) if part))
+
+
+def people_beside(words: str, count: int | None) -> str:
+    """Return for how many people something speaks; nothing where that is not known, or its words say the number."""
+    if count is None or str(count) in _NUMBER.findall(words.replace(",", "")):
+        return ""
+    return _people(count)
 
 
 def _people(count: int) -> str:

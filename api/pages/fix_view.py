@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from api.pages.charts import CHARTS, CourseView, CourseWeek
+from api.pages.evidence import people_beside
 from api.pages.fix_words import DONE, OCCASIONS, VERDICTS
 from api.pages.place import Place
 from api.pages.signal_words import title_of
@@ -89,11 +90,9 @@ def sources_of(view: FixView) -> list[Source]:
     """Return the evidence, each source counted apart."""
 
     def told(source: EvidenceSource) -> list[str]:
-        return [
-            each.words + (f" ({each.people_count:,} people)" if each.people_count is not None else "")
-            for each in view.evidence
-            if each.source is source
-        ]
+        mine = [each for each in view.evidence if each.source is source]
+        people = [people_beside(each.words, each.people_count) for each in mine]
+        return [each.words + (f" ({count})" if count else "") for each, count in zip(mine, people, strict=True)]
 
     return [
         Source(

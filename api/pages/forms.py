@@ -44,6 +44,8 @@ class Form:
     """The issues a triage asks for."""
     because: str = ""
     """Why the values are suggested."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """What its fields are called, as they were drawn."""
 
     def value(self, name: str) -> str:
         """Return what stands in a field."""

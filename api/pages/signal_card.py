@@ -21,6 +21,7 @@ from models.signals import SignalKind
 
 PARTS_SHOWN = 6
 FINEST_SHARE = 0.001
+NO_DRIFT = "codes that are used otherwise than before"
 SURE_ENOUGH = 0.05
 """A subset of offices that chance alone would single out more often is not named."""
 
@@ -43,15 +44,6 @@ class PartTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Rank:
-    """Why a signal stands where it stands in the list."""
-
-    place: int
-    factors: list[Pair]
-    formula: str
-
-
-@dataclass(frozen=True, slots=True)
 class Card:
     """Everything the page of a signal says beside its sentences and its chart."""
 
@@ -62,14 +54,17 @@ class Card:
     """What stands beside the count, and is no part of it."""
     where: str
     parts: list[PartTable]
-    rank: Rank | None
     doubts: list[str]
+    not_found: list[str]
+    """What else would make it wrong, and was looked for."""
 
 
 def card_of(row: SignalRow, week: SignalWeek, drifts: Iterable[Drift], place: Place) -> Card:
     """Return the card of a week; `drifts` are what the week's look at coding says of the codes."""
     told = week.evidence
     kind = row.seen_as
+    mine = _drifts_of(row, drifts)
+    drifted = [drift_sentence(drift, place.words.term) for drift in mine if _is_drifting(drift)]
     return Card(
         figures=_figures(row, week, kind, place),
         also=[
@@ -80,25 +75,31 @@ def card_of(row: SignalRow, week: SignalWeek, drifts: Iterable[Drift], place: Pl
         beside=_beside(told, place),
         where=_where(told, place),
         parts=_parts(told, place),
-        rank=_rank(told),
-        doubts=[*(days_as_here(doubt, place) for doubt in told.get("doubts", ())), *_drifted(row, drifts, place)],
+        doubts=[*(days_as_here(doubt, place) for doubt in told.get("doubts", ())), *drifted],
+        not_found=[*told.get("not_found", ()), *([NO_DRIFT] if mine and not drifted else [])],
     )
 
 
-def _drifted(row: SignalRow, drifts: Iterable[Drift], place: Place) -> list[str]:
-    """Return whether the codes that the signal counts are used otherwise than before; nothing where they are not."""
+def _drifts_of(row: SignalRow, drifts: Iterable[Drift]) -> list[Drift]:
+    """Return what is known of whether the codes that the signal counts are used as before."""
     kind = "failure" if row.measure == "cause" else "category"
-    mine = [drift for drift in drifts if drift.kind == kind and drift.words_p_value is not None]
-    found = [drift for drift in mine if drift.shares or (drift.words_p_value or 0) <= SURE]
-    return [drift_sentence(drift, place.words.term) for drift in found]
+    return [drift for drift in drifts if drift.kind == kind and drift.words_p_value is not None]
+
+
+def _is_drifting(drift: Drift) -> bool:
+    return bool(drift.shares) or (drift.words_p_value or 0) <= SURE
 
 
 def _figures(row: SignalRow, week: SignalWeek, kind: SignalKind, place: Place) -> list[Pair]:
     day = place.times.day
     seen = f"{seen_words(row.observed, week.evidence)} in {counted(row.window_weeks, 'weeks')}"
     figures = [Pair("Seen", seen), *_KIND_FIGURES[kind](row, week, place)]
-    began = date.fromisoformat(week.evidence.get("began_week", row.began_week.isoformat()))
-    return [*figures, Pair("Since the week of", day(began)), Pair("Looked at", day(row.as_of))]
+    return [
+        *figures,
+        Pair("Since the week of", day(row.since_week)),
+        Pair("Raised on", day(row.raised_on)),
+        Pair("Looked at", day(row.as_of)),
+    ]
 
 
 def _of_surge(row: SignalRow, week: SignalWeek, _place: Place) -> list[Pair]:
@@ -225,28 +226,3 @@ def _parts(told: Mapping[str, Any], place: Place) -> list[PartTable]:
         if len(rows) > 1:
             tables.append(PartTable(label, rows))
     return tables
-
-
-def _rank(told: Mapping[str, Any]) -> Rank | None:
-    ranking = told.get("ranking")
-    if not ranking:
-        return None
-    factors = [
-        Pair("More than expected, at least", f"{number(ranking['excess_per_quarter_at_least'])} in a quarter"),
-        Pair("Harm", _harm(ranking)),
-        Pair("Lasting", f"× {ranking['persistence']:.2f}"),
-        Pair("Vulnerable people", _vulnerable(ranking)),
-    ]
-    return Rank(ranking["place"], factors, ranking["formula"])
-
-
-def _harm(ranking: Mapping[str, Any]) -> str:
-    known = ranking.get("harm_known_of")
-    of = f", known of {known[0]} of {counted(known[1], 'issues')}" if known else ""
-    return f"× {ranking['harm']:.2f}{of}"
-
-
-def _vulnerable(ranking: Mapping[str, Any]) -> str:
-    known = ranking.get("vulnerable_known_of")
-    of = f", known of {known[0]} of {counted(known[1], 'complaints')}" if known else ""
-    return f"× {ranking['vulnerability']:.2f}{of}"

@@ -22,6 +22,7 @@ from api.pages.fix_words import verdict_words
 from api.pages.forms import Faults, Form, Sent, sent
 from api.pages.place import Place, place_of
 from api.pages.signal_card import card_of
+from api.pages.signal_rank import rank_of
 from api.pages.signal_words import (
     DECISIONS,
     DECISIONS_ON_A_TWIN,
@@ -37,6 +38,7 @@ from api.pages.signal_words import (
     rule_of,
     seen_words,
     sentences_of,
+    stands_words,
     state_words,
     title_of,
 )
@@ -114,7 +116,10 @@ class SignalView:
     title: str
     kind: str
     measure: str
-    raised_on: str
+    since: str
+    stands: str
+    """By when it is to be decided, or what became of it."""
+    is_late: bool
     due_on: str
     sentences: tuple[str, ...]
     became: str
@@ -207,6 +212,7 @@ async def _page(
         status=status,
         signal=_view(read, place),
         card=card_of(row, read.weeks[0], read.drifts, place) if read.weeks else None,
+        rank=rank_of(row, read.weeks[0], [pair.other_than(row.id) for pair in twins], place) if read.weeks else None,
         chart=await _chart(read, place),
         rows=[_behind(case, place) for case in behind.rows],
         older=f"/signals/{signal_id}?after={behind.next_cursor}#behind" if behind.next_cursor else "",
@@ -256,7 +262,9 @@ def _view(read: _Read, place: Place) -> SignalView:
         title=title_of(row, place),
         kind=kind_of(row),
         measure=MEASURES[row.measure],
-        raised_on=times.day(row.raised_on),
+        since=times.day(row.since_week),
+        stands=stands_words(row, standing, place),
+        is_late=standing.is_late(times.on(place.now)),
         due_on=times.day(standing.due_on) if standing.waits else "",
         sentences=sentences_of(row, place),
         became=state_words(standing, place.policy, place),
@@ -315,8 +323,8 @@ async def _chart(read: _Read, place: Place) -> ChartView | None:
         replace(week, week=place.times.day(date.fromisoformat(week.week)), expected=round(week.expected, 1))
         for week in told
     )
-    began = evidence.get("began_week", row.began_week.isoformat())
-    return ChartView(caption, await CHARTS.weekly(told, began), tuple(reversed(rounded)))
+    drawn = await CHARTS.weekly(told, row.since_week.isoformat())
+    return ChartView(caption, drawn, tuple(reversed(rounded)))
 
 
 def _behind(case: SignalCase, place: Place) -> BehindLine:
@@ -366,17 +374,18 @@ def _decided(form: Sent) -> DecisionAsked:
     reason = form.text("reason", missing="Give the reason; others will read it.", limit=REASON_LIMIT)
     is_later, is_known, is_second = decision == NEED_MORE, decision == KNOWN_CAUSE, decision == OPEN_A_SECOND
     is_new = is_second or decision == OPEN_A_FIX
-    defer_until = form.day("defer_until", missing="Say on which day to look again." if is_later else "")
-    fix_id = form.line("fix_id", missing="Choose the fix that deals with it." if is_known else "")
-    title, owner = form.line("fix_title"), form.line("fix_owner")
+    # Only the fields of the decision that is chosen are shown, and only they are read.
+    defer_until = form.day("defer_until", missing="Say on which day to look again.") if is_later else None
+    fix_id = form.line("fix_id", missing="Choose the fix that deals with it.") if is_known else None
+    title, owner = (form.line("fix_title"), form.line("fix_owner")) if is_new else ("", "")
     form.check()
     told = {
         "decision": OPEN_A_FIX if is_known or is_second else decision,
         "reason": reason,
-        "defer_until": defer_until if is_later else None,
-        "fix_id": fix_id if is_known else None,
-        "fix_title": (title or None) if is_new else None,
-        "fix_owner": (owner or None) if is_new else None,
+        "defer_until": defer_until,
+        "fix_id": fix_id,
+        "fix_title": title or None,
+        "fix_owner": owner or None,
         "opens_second_fix": is_second,
     }
     try:

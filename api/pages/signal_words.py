@@ -108,6 +108,23 @@ def waiting_words(standing: Standing) -> str:
     return _WAITING[standing.why] if standing.why else ""
 
 
+def stands_words(row: SignalRow, standing: Standing, place: Place) -> str:
+    """Return where a signal stands, in a line: by when it is to be decided, or what became of it."""
+    day = place.times.day
+    match standing.state:
+        case SignalState.TO_DECIDE:
+            because = waiting_words(standing)
+            due = f"decide by {day(standing.due_on)}"
+            return f"{because}: {due}" if because else due
+        case SignalState.SNOOZED:
+            return f"put off until {day(row.defer_until)} by {place.words.person(row.decided_by)}"
+        case SignalState.EXPIRED:
+            return f"expired on {day(standing.expired_on)}: not seen since {day(standing.last_seen_on)}"
+        case _:
+            by = f" by {place.words.person(row.decided_by)}" if row.decided_by else ""
+            return f"{decision_words(row.decision)}{by}"
+
+
 def state_words(standing: Standing, policy: Policy, place: Place) -> str:
     """Return what the days have made of a signal, where its decision alone does not tell."""
     told = policy.surveillance

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.identity import Given, who
 from api.pages.place import Place, place_of
-from api.pages.signal_words import MEASURES, decision_words, kind_of, sentences_of, title_of, waiting_words
+from api.pages.signal_words import MEASURES, kind_of, sentences_of, stands_words, title_of
 from api.pages.site import ANALYSTS, PageRoute
 from api.pages.words import counted
 from api.reads.fixes import FamilyPrecision, precision_by_family
@@ -151,30 +151,11 @@ def _line(row: SignalRow, shown: _Shown) -> SignalLine:
         sentence=next(iter(sentences_of(row, place)), ""),
         kind=kind_of(row),
         measure=MEASURES[row.measure],
-        since=place.times.day(row.began_week),
-        stands=_stands(row, standing, place),
+        since=place.times.day(row.since_week),
+        stands=stands_words(row, standing, place),
         is_open=standing.waits,
         is_late=standing.is_late(place.times.on(place.now)),
     )
-
-
-def _stands(row: SignalRow, standing: Standing, place: Place) -> str:
-    match standing.state:
-        case SignalState.TO_DECIDE:
-            because = waiting_words(standing)
-            due = f"decide by {place.times.day(standing.due_on)}"
-            return f"{because}: {due}" if because else due
-        case SignalState.SNOOZED:
-            return f"put off until {place.times.day(row.defer_until)} by {place.words.person(row.decided_by)}"
-        case SignalState.EXPIRED:
-            return f"expired on {place.times.day(standing.expired_on)}: not seen since {_seen(standing, place)}"
-        case _:
-            by = f" by {place.words.person(row.decided_by)}" if row.decided_by else ""
-            return f"{decision_words(row.decision)}{by}"
-
-
-def _seen(standing: Standing, place: Place) -> str:
-    return place.times.day(standing.last_seen_on)
 
 
 def _precision(each: FamilyPrecision, place: Place) -> PrecisionLine:

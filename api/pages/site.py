@@ -126,7 +126,7 @@ def _environment(language: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     environment.install_gettext_translations(tongue_of(language), newstyle=True)  # type: ignore[attr-defined]  # given by the i18n extension
     environment.globals["static"] = address_of
@@ -183,6 +183,13 @@ def _staff_frame(person: Staff, agency_name: str, here: str) -> dict[str, object
 def to(address: str) -> RedirectResponse:
     """Send the browser on after a form, so that reloading asks for nothing twice."""
     return RedirectResponse(address, status_code=HTTPStatus.SEE_OTHER)
+
+
+def on_to(request: Request, address: str) -> Response:
+    """Send the browser on to another page, also where a part of a page was asked for."""
+    if "hx-request" in request.headers:
+        return Response(headers={"HX-Redirect": address})
+    return to(address)
 
 
 def first_page_of(role: Role) -> str:

@@ -277,8 +277,8 @@ class Words:
         return self._people.get(name, name) if name else ""
 
     def failure(self, code: str, because: str | None) -> str:
-        """Return a process failure with its code and its contributing cause."""
-        told = f"{code} {self.term(code)}"
+        """Return a process failure with its contributing cause."""
+        told = self.term(code)
         return f"{told}, because of: {self.term(because).lower()}" if because else told
 
     def no_failure(self, reason: str) -> str:
@@ -318,7 +318,7 @@ def _families(taxonomy: Taxonomy, today: date) -> tuple[Family, ...]:
 
 
 def _cause(term: Term) -> Option:
-    return Option(term.code, f"{term.code} {term.name}", meaning=term.definition)
+    return Option(term.code, term.name, meaning=term.definition)
 
 
 def _labels(options: Iterable[Option]) -> dict[str, str]:

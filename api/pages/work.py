@@ -27,9 +27,9 @@ from api.pages.lists import (
     lines_of,
 )
 from api.pages.place import Place, place_of
-from api.pages.site import DECIDERS, READERS, WORKERS, PageRoute
+from api.pages.site import DECIDERS, READERS, WORKERS, PageRoute, on_to
 from api.pages.words import Option
-from api.reads.cases import CaseRow, Filter, cases
+from api.reads.cases import CaseRow, Filter, cases, id_of_typed_reference
 from api.reads.people import Staff
 from api.writes.audit import Looked, note_read
 from models.terms import Stage, State
@@ -158,7 +158,7 @@ class Chosen:
 
 @router.get("/queue")
 async def queue(request: Request, services: Given, person: Annotated[Staff, Depends(who(*READERS))]) -> Response:
-    """Show a list by filters, or what a search finds; filters stand in the address."""
+    """Show a list by filters, or what a search finds; a complaint's number opens it. Filters stand in the address."""
     place = await place_of(services, person)
     asked = dict.fromkeys(FILTER_NAMES, "") | known({n: request.query_params.get(n, "") for n in FILTER_NAMES})
     wanted = filter_of(asked, person.name)
@@ -167,6 +167,9 @@ async def queue(request: Request, services: Given, person: Annotated[Staff, Depe
         found = await cases(connection, wanted, cursor=cursor, limit=ROWS, now=place.now)
         looked = Looked.SEARCH if wanted.words else Looked.LIST
         await note_read(connection, person.agency, person.actor, looked, asked=wanted.told())
+        meant = await id_of_typed_reference(connection, wanted.words) if wanted.words else None
+    if meant is not None:
+        return on_to(request, f"/cases/{meant}")
     listed_as = address_with(asked)
     fields = _fields(place)
     older = f"/queue?{listed_as}&after={found.next_cursor}" if found.next_cursor else ""

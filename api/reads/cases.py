@@ -280,7 +280,7 @@ def _filtered(wanted: Filter, now: datetime) -> Select[Any]:
     return query
 
 
-async def _id_of_typed_reference(connection: AsyncConnection, typed: str) -> UUID | None:
+async def id_of_typed_reference(connection: AsyncConnection, typed: str) -> UUID | None:
     """Return the case that somebody means who types a reference, with or without the agency's letters before it."""
     whole = await id_of_reference(connection, typed)
     any_agency = normal_reference(f"{_ANY_PREFIX}{typed}") if whole is None else None
@@ -295,7 +295,7 @@ async def _found(
     connection: AsyncConnection, wanted: Filter, cursor: str | None, limit: int, now: datetime
 ) -> Page[CaseRow]:
     assert wanted.words is not None
-    if (case_id := await _id_of_typed_reference(connection, wanted.words)) is not None:
+    if (case_id := await id_of_typed_reference(connection, wanted.words)) is not None:
         query = _filtered(wanted, now).where(case_file.c.case_id == case_id)
         return Page(tuple(_row(row) for row in await connection.execute(query)))
     before, before_id = moment_and_id(cursor, "search") if cursor else (None, None)

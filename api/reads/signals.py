@@ -24,6 +24,7 @@ _FIELDS = """
     s.began_week, s.raised_on, s.decide_by,
     w.as_of, w.observed, w.expected, w.threshold, w.p_value, w.q_value, w.window_weeks, w.sentences,
     coalesce(w.evidence ->> 'kind', s.kind) AS seen_as,
+    coalesce(CAST(w.evidence ->> 'began_week' AS date), s.began_week) AS since_week,
     CAST(w.evidence #>> '{ranking,priority}' AS double precision) AS priority,
     coalesce(CAST(w.evidence ->> 'is_new' AS boolean), false) AS is_new,
     d.decision, d.reason, d.defer_until, d.decided_by, d.decided_at
@@ -104,6 +105,9 @@ class SignalRow:
     region: str | None
     channel: str | None
     began_week: date
+    """Since when it was unusual, as the look saw it that raised it."""
+    since_week: date
+    """The same as the latest look sees it, whose figures and sentences are shown with it."""
     raised_on: date
     decide_by: date
     as_of: date

@@ -86,7 +86,7 @@ async def test_a_review_sees_what_the_first_round_found_granted_and_coded_and_wh
     assert "Justified" in first
     assert "refund" in first.lower()
     assert "$2,500.00 by Benefits Act s. 12" in first
-    assert "TIM2 Stalled, because of: capacity" in first
+    assert "Stalled, because of: capacity" in first
     assert "You get the sum we kept." in first
 
 
@@ -100,7 +100,7 @@ async def test_the_story_says_what_each_step_found_and_coded(front: Front) -> No
     assert "Issue 1: Justified" in approved
     assert "$2,500.00 by Benefits Act s. 12" in approved
     coded = story.partition("Said what was behind it")[2].partition("Approved the answer")[0]
-    assert "Issue 1: TIM2 Stalled, because of: capacity" in coded
+    assert "Issue 1: Stalled, because of: capacity" in coded
 
 
 async def test_a_case_that_was_never_reopened_shows_one_round(front: Front) -> None:

@@ -113,7 +113,7 @@ async def test_a_suggested_root_cause_is_given_by_a_person_alone(front: Front) -
 
     page = (await front.client.get(address)).text
     assert checked_radios(page, "cause_1") == []
-    assert "HND3 Dropped or lost 99%" in await shown(front, address)
+    assert "Dropped or lost 99%" in await shown(front, address)
     without = await send(front, f"{address}/actions/tag_root_cause", key=a_key())
     given = await send(
         front, f"{address}/actions/tag_root_cause", key=a_key(), cause_1="HND3", contributing_1="PRO",

@@ -80,6 +80,7 @@ async def test_a_signal_becomes_a_fix_that_forms_alone_lead_to_the_watch(front: 
         ("describe", {"title": "The post at Northgate", "statement": "Renewals are lost since the move."}),
         ("add_cause", {"category": "PRO", "why_1": "They lie unopened.", "why_2": "Nobody is named for it."}),
         ("add_evidence", {"source": "employee_idea", "words": "A colleague saw the pile.", "people_count": "1"}),
+        ("add_evidence", {"source": "employee_idea", "words": "20 people said so.", "people_count": "20"}),
         ("add_option", {"words": "Name somebody."}),
         ("choose_option", {"number": "1", "reason": "It can start on Monday."}),
         ("plan_measure", {name: str(value) for name, value in MEASURE.items() if name != "number"}),
@@ -106,6 +107,8 @@ async def test_a_signal_becomes_a_fix_that_forms_alone_lead_to_the_watch(front: 
     assert fix["plan"]["plan"]["baseline_rate"] == 5.0
     assert date(2026, 3, 30) < date.fromisoformat(fix["plan"]["plan"]["look_on"]) < date(2026, 8, 1)
     watched = await page_of(front, fix_id)
+    assert "A colleague saw the pile. (1 person)" in words(watched)
+    assert "20 people said so. (" not in words(watched)
     assert fix["plan"]["frozen_hash"] in watched
     assert "nothing is known of its effect yet" in watched
 

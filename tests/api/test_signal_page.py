@@ -62,7 +62,8 @@ async def test_complaints_of_a_kind_show_the_root_cause_they_were_coded_with(fro
     def row(case: dict[str, Any]) -> str:
         return words(next(row for row in rows if case["reference"] in row))
 
-    assert "HND3 Dropped or lost, because of: " in row(lost)
+    assert "Dropped or lost, because of: " in row(lost)
+    assert "HND3" not in row(lost)
     assert "No process failure: cannot be determined" in row(unclear)
     assert "not coded yet" in row(fresh)
 
@@ -382,12 +383,71 @@ async def test_a_card_says_what_stands_beside_the_count_where_it_is_and_what_it_
     assert "Most of all at Harbor Service Center: 7 seen, 1.2 expected." in page
     assert "Harbor Service Center 7 1.2 not stated 2 0.3" in page
     assert "By channel" not in page
-    assert "It came number 2 among the findings of its look." in page
-    assert "Harm × 1.40, known of 5 of 9 issues" in page
-    assert "Vulnerable people × 1.25, known of 6 of 8 complaints" in page
+    assert "It came number 2 among the findings of its look, by root cause, as we coded it." in page
     assert "The policy changed on March 2, 2026, within these weeks." in page
     assert "“Dropped or lost” went from 10% to 30% of the cases." in page
     assert "“Lost" not in page
+
+
+async def test_each_factor_of_the_weight_says_what_it_is_made_of(front: Front) -> None:
+    signal_id = await a_signal(front)
+    ranking = CARD["ranking"] | {"vulnerable": 2, "usual_vulnerable_share": 0.12}  # type: ignore[operator]
+    await with_evidence(front, signal_id, **CARD | {"ranking": ranking})
+
+    page = words(await page_of(front, signal_id))
+
+    assert (
+        "More than expected, at least: 11.5 in a quarter 9 issues in 8 complaints came in 4 weeks, where 1.5 were "
+        "expected. It is 95 percent sure that a quarter at this pace brings at least so many more than expected."
+        in page
+    )
+    assert (
+        "Harm: × 1.40 The mean weight of the harm that was coded, known of 5 of 9 issues. The policy's weights are: "
+        "none or not known 1, minimal 1, minor 1.5, moderate 2, major 4, catastrophic 8." in page
+    )
+    assert "this has gone on for 1 week." in page
+    assert (
+        "Vulnerable people: × 1.25 1 and the share of people in vulnerable circumstances, drawn towards the agency's "
+        "usual share of 12%. It is known of 6 of 8 complaints, and 2 of these are." in page
+    )
+
+
+async def test_of_two_signals_of_one_matter_only_the_one_that_weighs_more_says_it_came_first(front: Front) -> None:
+    await coded(front, FAILURE)
+    light = await whole_week(front)
+    heavy = await whole_week(front, measure="intake", code="too_slow", family="intake")
+    for signal_id, priority in ((light, 2.5), (heavy, 40.0)):
+        ranking = CARD["ranking"] | {"place": 1, "priority": priority}  # type: ignore[operator]
+        await with_evidence(front, signal_id, ranking=ranking)
+
+    first, second = await page_of(front, heavy), await page_of(front, light)
+
+    assert "It came first among the findings of its look, by kind of problem, as people told it." in words(first)
+    assert "It came first" not in second
+    rank = second.partition('id="rank"')[2].partition("</section>")[0]
+    assert f'href="/signals/{heavy}"' in rank
+    assert "by kind of problem, as people told it, came first: it weighs more." in words(rank)
+
+
+async def test_what_was_checked_and_not_found_stands_with_what_would_make_a_signal_wrong(front: Front) -> None:
+    signal_id = await a_signal(front)
+    before = await page_of(front, signal_id)
+    await with_evidence(front, signal_id, **CARD, not_found=["near-identical letters, as campaigns send them"])
+    async with front.owner.begin() as connection:
+        await connection.exec_driver_sql(
+            "INSERT INTO text_drift VALUES "
+            "('riverbend', 'failure', '2026-03-02', 400, 90, '[]', '{}', 0.6, '2026-03-02')"
+        )
+
+    doubts = words((await page_of(front, signal_id)).partition('id="doubts"')[2].partition("</section>")[0])
+
+    assert "The policy changed on March 2, 2026, within these weeks." in doubts
+    assert (
+        "Checked and not found: near-identical letters, as campaigns send them; codes that are used otherwise than "
+        "before." in doubts
+    )
+    assert "What Problem Solving Days brought is not counted." in doubts
+    assert "Checked and not found" not in before
 
 
 async def test_a_standing_signal_and_a_creeping_one_have_figures_of_their_own(front: Front) -> None:
@@ -405,11 +465,11 @@ async def test_a_standing_signal_and_a_creeping_one_have_figures_of_their_own(fr
 
     one, other = words(await page_of(front, standing)), words(await page_of(front, creeping))
 
-    assert "always too many, counted by root cause" in one
+    assert "Always too many · counted by root cause" in one
     assert "Times as often 2.6 (90 % sure: 2.1 to 3.3)" in one
     assert "It has crept up for 31 weeks." in one
     assert "Unusual from" not in one
-    assert "a little more every week, counted by root cause" in other
+    assert "A little more every week · counted by root cause" in other
     assert "Creeping for 31 weeks" in other
     assert "Chance alone about once in 20 years" in other
 
@@ -420,9 +480,9 @@ async def test_a_kind_that_is_new_is_listed_as_new(front: Front) -> None:
 
     page, listed = words(await page_of(front, signal_id)), words((await front.client.get("/signals")).text)
 
-    assert "new, counted by root cause" in page
-    assert "more than before" not in page
-    assert "more than before" not in listed
+    assert "New · counted by root cause" in page
+    assert "more than before" not in page.lower()
+    assert "more than before" not in listed.lower()
 
 
 async def test_what_a_card_cannot_say_it_does_not_say(front: Front) -> None:
@@ -505,6 +565,25 @@ async def test_title_sentence_and_complaints_are_of_the_place_of_the_latest_look
     assert page.count("data-row") == 0
 
 
+async def test_the_list_and_the_page_say_alike_since_when_it_is_and_whether_it_is_late(front: Front) -> None:
+    late = await a_signal(front, raised_on=date(2026, 2, 10), decide_by=date(2026, 3, 3))
+    in_time = await a_signal(front, code="HND1")
+    await with_evidence(front, late, began_week="2026-02-09")
+
+    page, other = words(await page_of(front, late)), words(await page_of(front, in_time))
+    listed = words((await front.client.get("/signals")).text)
+
+    said = (
+        "More than before · counted by root cause, as we coded it · since the week of February 9, 2026 · decide by "
+        "March 3, 2026 late"
+    )
+    assert said in page
+    assert said in listed
+    assert "Since the week of February 9, 2026" in page
+    assert "since the week of February 23, 2026 · decide by March 17, 2026" in other
+    assert "March 17, 2026 late" not in other
+
+
 async def test_what_weighs_most_stands_first_among_those_to_decide(front: Front) -> None:
     light, heavy = await a_signal(front, raised_on=date(2026, 3, 3)), await a_signal(front, raised_on=date(2026, 2, 1))
     for signal_id, priority in ((light, 2.5), (heavy, 40.0)):
@@ -532,6 +611,47 @@ async def test_evidence_stands_beside_the_signal_counted_apart(front: Front) -> 
     assert "Said at an event or in a conversation 1 piece, for 11 people Said at the library." in page
     assert "An employee's observation or idea 1 piece A clerk: scan them at the door." in page
     assert "Seen 9 complaints in 4 weeks" in page
+
+
+async def test_a_number_of_people_stands_beside_evidence_whose_words_do_not_say_it(front: Front) -> None:
+    signal_id = await a_signal(front)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    for said, people in (("20 people at the library.", "20"), ("In 2020, at the school.", "1200")):
+        told = {"source": "event", "words": said, "people_count": people}
+        await send(front, f"/signals/{signal_id}/evidence", key=a_key(), **told)
+
+    page = await page_of(front, signal_id)
+
+    assert "20 people at the library. added by" in words(page)
+    assert "In 2020, at the school. 1,200 people · added by" in words(page)
+
+
+async def test_what_is_wrong_with_a_form_is_said_with_the_name_of_the_field(front: Front) -> None:
+    signal_id = await a_signal(front)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    told = {"source": "event", "words": "Said at the library.", "people_count": "many", "gathered_on": "yesterday"}
+
+    evidence = await send(front, f"/signals/{signal_id}/evidence", key=a_key(), **told)
+    too_long = {"decision": "accept", "reason": "The move.", "fix_title": "x" * 201}
+    decision = await send(front, f"/signals/{signal_id}/decisions", key=a_key(), **too_long)
+
+    def summary(page: str) -> str:
+        return words(page.partition('id="errors"')[2].partition("</div>")[0])
+
+    assert "For how many people it speaks: This is not a number." in summary(evidence.text)
+    assert "Gathered on: Write the date as year-month-day" in summary(evidence.text)
+    assert "Name of the fix: This is longer than 200 characters." in summary(decision.text)
+
+
+async def test_what_stands_in_the_fields_of_another_decision_is_not_read(front: Front) -> None:
+    signal_id = await a_signal(front)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    left_over = {"defer_until": "some day", "fix_title": "x" * 201}
+
+    told = {"decision": "reject", "reason": "A holiday."}
+    decided = await send(front, f"/signals/{signal_id}/decisions", key=a_key(), **told, **left_over)
+
+    assert decided.status_code == 303
 
 
 async def test_a_fix_takes_the_evidence_of_its_signal_along(front: Front) -> None:

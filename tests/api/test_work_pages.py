@@ -162,7 +162,7 @@ async def test_a_choice_that_there_is_not_is_no_filter(front: Front, query: str)
 
 
 @pytest.mark.parametrize("with_prefix", [True, False])
-async def test_a_number_is_found_without_dashes_and_without_the_agencys_letters(
+async def test_a_complaints_number_opens_it_typed_without_dashes_or_the_agencys_letters_too(
     front: Front, *, with_prefix: bool
 ) -> None:
     taken = await front.open_case()
@@ -170,10 +170,25 @@ async def test_a_number_is_found_without_dashes_and_without_the_agencys_letters(
     await sign_in(front, Role.CASEWORKER, "ann")
     typed = taken["reference"] if with_prefix else taken["reference"].partition("-")[2]
 
-    page = (await front.client.get("/queue", params={"q": typed.replace("-", "").lower()})).text
+    exact = await front.client.get("/queue", params={"q": typed})
+    plain = await front.client.get("/queue", params={"q": typed.replace("-", "").lower()})
+    # A part of a page was asked for: the browser is told to go on, or it would put the case into the list.
+    in_part = await front.client.get("/queue", params={"q": typed}, headers={"HX-Request": "true"})
+    other = await front.client.get("/queue", params={"q": f"{typed}X"})
 
-    assert page.count("data-row") == 1
-    assert taken["reference"] in page
+    address = f"/cases/{taken['id']}"
+    assert [(answer.status_code, answer.headers.get("location")) for answer in (exact, plain)] == [(303, address)] * 2
+    assert (in_part.status_code, in_part.headers["hx-redirect"]) == (200, address)
+    assert (other.status_code, other.text.count("data-row")) == (200, 0)
+
+
+async def test_a_number_of_another_agency_opens_nothing(front: Front) -> None:
+    elsewhere = await front.file(agency="lakeside")
+    await sign_in(front, Role.CASEWORKER, "ann")
+
+    page = await front.client.get("/queue", params={"q": elsewhere["reference"]})
+
+    assert (page.status_code, page.text.count("data-row")) == (200, 0)
 
 
 async def test_a_list_says_whose_complaints_it_holds(front: Front) -> None:

@@ -226,6 +226,10 @@ CARD = {
         "formula": "At least 31.2 more than expected in a quarter × harm 1.4 × lasting 1.06 × vulnerable people 1 = 46",
     },
     "doubts": ["The policy changed on 2 March 2026, within these weeks: a new code can look like a failure."],
+    "not_found": ["too few causes that are confirmed yet"],
+    "by_office": [
+        {"code": "central", "observed": 19, "expected": 3.1}, {"code": "harbor", "observed": 4, "expected": 3.1},
+    ],
     "creep": {
         "excess": 12.4, "threshold": 9.1, "weeks_under_way": 31, "since": "2025-08-04", "in_control_years": 20.0,
         "p_value": 0.01, "sentence": "It has also crept up for 31 weeks.",

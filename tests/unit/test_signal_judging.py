@@ -104,6 +104,20 @@ def test_one_letter_sent_by_many_is_no_signal_and_different_letters_are() -> Non
     assert "16 or more are near-identical" in card["doubts"][0]
 
 
+def test_what_would_make_a_signal_wrong_is_told_and_else_that_it_was_looked_for() -> None:
+    one_letter, different = extra(8, range(-1, 1), letter=UUID(int=99)), extra(9, (-1,), channel="post")
+
+    (doubted,) = cards(looked([*years(0.2), *one_letter, *different]))
+    (clean,) = cards(looked([*years(), *extra(9, range(-3, 1))]))
+
+    letters, policy = "near-identical letters, as campaigns", "a change of the policy"
+    assert [doubt for doubt in doubted["doubts"] if "near-identical" in doubt]
+    assert not [what for what in doubted["not_found"] if what.startswith(letters)]
+    assert clean["doubts"] == []
+    assert [what for what in clean["not_found"] if what.startswith((letters, policy))] == clean["not_found"]
+    assert len(clean["not_found"]) == 2
+
+
 def test_of_two_like_signals_the_one_that_did_more_harm_comes_first() -> None:
     mild = extra(6, range(-3, 1), "HND3", "harbor", harm=1)
     grave = extra(6, range(-3, 1), "TIM2", "northgate", harm=4)
