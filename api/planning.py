@@ -23,6 +23,9 @@ HARDLY_THERE = 0.1
 """What came less often than this share of what comes now was hardly there."""
 CONTROLS_PROPOSED = 8
 CONTROLS_OFFERED = 24
+CONTROLS_WANTED = 4
+"""How many times the target's complaints its controls should bring: so many as in the power table."""
+QUARTER_WEEKS = 13
 FAILURES_OFFERED = 12
 _WEEK = timedelta(days=DAYS_PER_WEEK)
 
@@ -53,20 +56,41 @@ def countable(kinds: Kinds) -> tuple[CellRef, ...]:
 def candidates(targets: Sequence[CellRef], kinds: Kinds, policy: Policy) -> tuple[Candidate, ...]:
     """Return what targets may be compared with, the largest first; what shares complaints with a target is no control.
 
-    That is the same failure at other offices, and other failures at the same office.
+    Near ones are proposed: the same failure at other offices, and other failures at the same office. Where these bring
+    too few complaints to compare with, other failures of the same service at all offices are proposed too.
     """
-    found: dict[CellRef, float] = {}
-    for ref in _possible(targets, policy):
-        if any(target.contains(ref) or ref.contains(target) for target in targets):
-            continue
-        per_week = sum(weekly(kinds, (ref,)).values()) / WEEKS_BEFORE
-        if per_week:
-            found.setdefault(ref, per_week)
-    by_size = sorted(found.items(), key=lambda item: (-item[1], item[0].model_dump_json()))
-    return tuple(
-        Candidate(ref, per_week, is_proposed=place < CONTROLS_PROPOSED)
-        for place, (ref, per_week) in enumerate(by_size[:CONTROLS_OFFERED])
-    )
+    near, wide = (_sized(targets, refs, kinds) for refs in _possible(targets, policy))
+    wide = {ref: size for ref, size in wide.items() if size > sum(near[one] for one in near if ref.contains(one))}
+    offered = near | wide
+    proposed = set(list(near)[:CONTROLS_PROPOSED])
+    wanted = CONTROLS_WANTED * _lately(targets, kinds)
+    for ref in wide:
+        if sum(offered[each] for each in proposed) >= wanted:
+            break
+        proposed = {each for each in proposed if not ref.contains(each)} | {ref}
+    by_size = sorted(offered.items(), key=lambda item: (item[0] not in proposed, *_size(item)))
+    return tuple(Candidate(ref, per_week, ref in proposed) for ref, per_week in by_size[:CONTROLS_OFFERED])
+
+
+def _sized(targets: Sequence[CellRef], refs: Sequence[CellRef], kinds: Kinds) -> dict[CellRef, float]:
+    """Return those that share nothing with a target and were counted, a week, the largest first."""
+    found = {
+        ref: sum(weekly(kinds, (ref,)).values()) / WEEKS_BEFORE
+        for ref in dict.fromkeys(refs)
+        if not any(target.contains(ref) or ref.contains(target) for target in targets)
+    }
+    return dict(sorted(((ref, size) for ref, size in found.items() if size), key=_size))
+
+
+def _size(item: tuple[CellRef, float]) -> tuple[float, str]:
+    return -item[1], item[0].model_dump_json()
+
+
+def _lately(targets: Sequence[CellRef], kinds: Kinds) -> float:
+    """Return what targets brought a week in the last quarter, for a new failure was hardly there in the year."""
+    counts = weekly(kinds, targets)
+    last = max(counts, default=None)
+    return sum(n for week, n in counts.items() if last and week > last - QUARTER_WEEKS * _WEEK) / QUARTER_WEEKS
 
 
 def is_new_since(targets: Sequence[CellRef], kinds: Kinds, began: date, today: date) -> bool:
@@ -92,17 +116,20 @@ def judged_from(began: date, trigger: tuple[date, date] | None) -> date:
     return week
 
 
-def _possible(targets: Sequence[CellRef], policy: Policy) -> list[CellRef]:
+def _possible(targets: Sequence[CellRef], policy: Policy) -> tuple[list[CellRef], list[CellRef]]:
+    """Return what is near the targets and what is wider, to be looked at as controls."""
     offices = [office.id for office in policy.agency.offices]
     families = [term.code for term in policy.taxonomy.of(Kind.FAMILY)]
     categories = [term.code for term in policy.taxonomy.of(Kind.INTAKE)]
-    found: list[CellRef] = []
+    near: list[CellRef] = []
+    wide: list[CellRef] = []
     for target in targets:
-        if target.office is not None:
-            found += [target.model_copy(update={"office": office}) for office in offices if office != target.office]
         if target.measure == "cause":
             others = [{"family": family, "code": None} for family in families if family != target.family]
         else:
             others = [{"code": code} for code in categories if code != target.code] if target.code else []
-        found += [target.model_copy(update=other) for other in others]
-    return found
+        near += [target.model_copy(update=other) for other in others]
+        if target.office is not None:
+            near += [target.model_copy(update={"office": office}) for office in offices if office != target.office]
+            wide += [target.model_copy(update=other | {"office": None}) for other in others]
+    return near, wide

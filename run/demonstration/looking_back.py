@@ -49,7 +49,7 @@ from run.demonstration.themes import Planting
 
 LOOKS_AFTER_WEEKS: Final = (4, 6)
 """So many weeks after an earlier failure flared up, the looks are made that find it."""
-WEEKS_LOOKED_BACK: Final = 4
+WEEKS_LOOKED_BACK: Final = 2
 _TRANSITION_WEEKS: Final = 2
 _WEEKS_TO_LOOK: Final = 26
 """After so many weeks it is said at the latest whether a change works, where the power table names none."""

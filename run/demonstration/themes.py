@@ -222,7 +222,7 @@ THEMES: Final = (
 )  # fmt: skip
 
 RENEWALS_LOST: Final = Theme(
-    "housing", "lost", "HND3", "PRO", 6.0,
+    "housing", "lost", "HND3", "PRO", 10.0,
     ("I handed in my housing renewal at {office} on {when}. Now Central Office says that nothing came from there.",
      "All our renewal papers were in the envelope that {office} sends to Central Office. It never got there.",
      "{office} says they passed my renewal on, Central says they never had it, and my rent help has stopped.",

@@ -44,6 +44,20 @@ def test_controls_are_the_same_failure_elsewhere_and_other_failures_in_the_same_
     assert all(each.is_proposed for each in found)
 
 
+def test_where_what_is_near_brings_too_little_to_compare_with_the_service_at_all_offices_is_proposed() -> None:
+    seldom = ("HND3", "northgate", 4), ("HND3", "harbor", 1), ("TIM2", "northgate", 1)
+    kinds = by_kind(counts(*seldom, ("TIM2", "harbor", 20)), POLICY)
+    enough = by_kind(counts(*seldom[:2], ("TIM2", "northgate", 16), ("TIM2", "harbor", 20)), POLICY)
+
+    proposed, plenty = (
+        [(ref.code or ref.family, ref.office) for ref in (each.ref for each in found if each.is_proposed)]
+        for found in (candidates((TARGET,), kinds, POLICY), candidates((TARGET,), enough, POLICY))
+    )
+
+    assert proposed == [("TIM", None), ("HND3", "harbor")]
+    assert plenty == [("TIM", "northgate"), ("HND3", "harbor")]
+
+
 def test_what_shares_complaints_with_another_target_is_no_control() -> None:
     found = candidates((TARGET, TARGET.model_copy(update={"office": "harbor"})), KINDS, POLICY)
 
