@@ -60,7 +60,7 @@ def main() -> int:
     parts: dict[str, Callable[[int, int], bool]] = {
         "strangers": measure_strangers,
         "cubes": measure_cubes,
-        "null": lambda cubes, seed: measure_null(max(cubes // NULL_WEEKS, 1), seed),
+        "null": measure_null,
         "lifetime": lambda _, seed: measure_lifetime(seed),
     }
     parser.add_argument("--parts", nargs="+", choices=tuple(parts), default=tuple(parts), help="all, left out")

@@ -366,7 +366,8 @@ def _register(told: Told) -> dict[str, Any]:
     )  # fmt: skip
     weeks = past.weeks_needed(percent / PERCENT)
     if typed_look is None and weeks is None:
-        sent.errors["look_on"] = _too_short(past) if past.is_too_short else _TOO_QUIET
+        field, sentence = ("change_planned_on", _too_short(past)) if past.is_too_short else ("look_on", _TOO_QUIET)
+        sent.errors[field] = sentence
         return {}
     look = typed_look or judged_by(planned_on, transition, weeks or 0)
     plan = {

@@ -456,12 +456,15 @@ async def test_the_plan_of_a_brand_new_failure_proposes_the_weeks_since_it_began
     await sign_in(front, Role.SUPERVISOR, "sue")
 
     ready = await page_of(front, fix_id)
-    registered = await by_form(
-        front, fix_id, "register", targets="cause|HND|HND3|benefits|northgate", compared_from="2025-10-13",
-        controls="cause|HND|HND3|benefits|harbor", reduction="50", change_planned_on="2026-03-09", transition_weeks="2",
-    )  # fmt: skip
+    typed = {
+        "targets": "cause|HND|HND3|benefits|northgate", "controls": "cause|HND|HND3|benefits|harbor", "reduction": "50",
+        "change_planned_on": "2026-03-09", "transition_weeks": "2",
+    }  # fmt: skip
+    too_soon = await by_form(front, fix_id, "register", **typed, compared_from="2026-02-02")
+    registered = await by_form(front, fix_id, "register", **typed, compared_from="2025-10-13")
     fix = await shown(front, fix_id, sue)
 
+    assert "Change planned on: Only 5 weeks to compare with would lie before the change" in words(too_soon.text)
     assert registered.status_code == 303, words(registered.text)
     assert re.search(r'name="compared_from"[^>]*value="2025-10-13"', ready)
     # The weeks that raised it are those of its first look; what came after was not picked for being high.
