@@ -255,6 +255,7 @@ def _person(person: PersonAffected, language: str) -> AffectedPerson:
     return AffectedPerson(
         name=person.name or "",
         email=person.email or "",
+        post=person.post or "",
         language=person.language or language,
         remedy=person.remedy,
         amount=amount,
