@@ -258,7 +258,7 @@ def _view(read: _Read, place: Place) -> SignalView:
         measure=MEASURES[row.measure],
         raised_on=times.day(row.raised_on),
         due_on=times.day(standing.due_on) if standing.waits else "",
-        sentences=sentences_of(row, place),
+        sentences=sentences_of(row),
         became=state_words(standing, place.policy, place),
         counted=f"received from {times.day(row.counted_from)} to {times.day(counted_until)}",
         decisions=tuple(_decision(read, number, place) for number in range(len(read.decided))),

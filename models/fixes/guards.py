@@ -11,7 +11,7 @@ from models.fixes.fix import Fix
 from models.fixes.terms import FixAction, Occasion, Strength
 from models.fixes.wording import action_in_words
 from models.refusals import AlreadyDone, Incomplete, NeedsApproval, Refused, SamePerson
-from models.wording import day_in_words
+from models.wording import english_day
 
 Guard = Callable[[Fix, Actor], Refused | None]
 Check = Callable[[Fix, FixCommand], Refused | None]
@@ -139,7 +139,7 @@ def everything_is_in_effect(fix: Fix, command: FixCommand) -> Refused | None:
     if not late:
         return None
     last_on, number = max(late)
-    day = day_in_words(last_on, "en")
+    day = english_day(last_on)
     return Incomplete(f"Measure {number} takes effect on {day}: the change is not in place before that day.")
 
 

@@ -225,7 +225,7 @@ CARD = {
         "priority": 46.3, "harm_known_of": [19, 23],
         "formula": "At least 31.2 more than expected in a quarter × harm 1.4 × lasting 1.06 × vulnerable people 1 = 46",
     },
-    "doubts": ["The policy changed on 2 March 2026, within these weeks: a new code can look like a failure."],
+    "doubts": ["The policy changed on March 2, 2026, within these weeks: a new code can look like a failure."],
     "creep": {
         "excess": 12.4, "threshold": 9.1, "weeks_under_way": 31, "since": "2025-08-04", "in_control_years": 20.0,
         "p_value": 0.01, "sentence": "It has also crept up for 31 weeks.",
