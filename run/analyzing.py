@@ -72,8 +72,8 @@ def _lines(outcome: RootCauseOutcome) -> list[str]:
     week = f"{english_day(monday)} to {english_day(monday + timedelta(days=6))}"
     found = f"{count} signal{'' if count == 1 else 's'} ({len(outcome.raised)} new)"
     head = (
-        f"{outcome.agency}, as of {english_day(outcome.as_of)}: the weeks up to that of {week} are judged, the last that "
-        f"is over; {outcome.cells:,} places and failures looked at, {found}. Inputs {outcome.inputs_hash[:12]}."
+        f"{outcome.agency}, as of {english_day(outcome.as_of)}: the weeks up to that of {week} are judged, the last "
+        f"that is over; {outcome.cells:,} places and failures looked at, {found}. Inputs {outcome.inputs_hash[:12]}."
     )
     ids = (*outcome.raised, *outcome.seen_again)
     return [head, *(f"  {i}  {sentence}" for i, sentence in zip(ids, outcome.sentences, strict=True))]
