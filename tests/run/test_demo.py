@@ -182,7 +182,7 @@ async def test_how_far_the_load_is_is_said_only_where_it_has_come_further(
         count = next(counts, None)
         if count is None:
             is_over.set()
-        return count or 600
+        return 600 if count is None else count
 
     async def load() -> loading.Loaded:
         await is_over.wait()
