@@ -27,6 +27,7 @@ from models.fixes.commands import CellRef
 from models.fixes.fix import Fix
 from models.fixes.terms import CauseCategory, EvidenceSource, FixAction, Help, MeasureKind, Occasion, Strength
 from models.policy import Policy
+from models.wording import english_day
 
 if TYPE_CHECKING:
     from api.past import Past
@@ -396,12 +397,12 @@ def _list_affected(told: Told) -> dict[str, Any]:
     since = sent.day("since")
     if (people is None) is (since is None) and not sent.errors:
         sent.errors["since"] = "Send a file of people, or say since which day they complained: one of the two."
-    source = _text(sent, "source", "")
+    listed = f"Everybody who complained of this since {english_day(since)}" if since else "An uploaded list"
     return {
         "help": _one_of(sent, "help", told.choices.helps, "Choose how they are helped."),
         "people": people,
         "since": since,
-        "source": source or (f"Everybody who complained of this since {since}" if since else "An uploaded list"),
+        "source": _text(sent, "source", "") or listed,
         "words": _text(sent, "words", "Write what they are told."),
         "translations": _translations(told),
     }

@@ -304,6 +304,18 @@ async def test_everybody_who_complained_of_it_is_found_by_the_cases(front: Front
     assert (nobody.status_code, nobody.json()["errors"][0]["field"]) == (422, "since")
 
 
+async def test_where_a_list_comes_from_is_said_with_the_day_as_on_all_pages(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    await front.open_case(contact={"name": "Jo Rivers", "email": "jo@example.org"})
+    fix_id = await a_fix(front, sue, cells=[{"measure": "intake", "family": "intake", "code": "too_slow"}])
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    listed = await by_form(front, fix_id, "list_affected", help="notify", since="2026-01-01", words="We mend it.")
+
+    assert listed.status_code == 303, words(listed.text)
+    assert "Everybody who complained of this since January 1, 2026" in words(await page_of(front, fix_id))
+
+
 async def test_one_odd_contact_of_an_import_breaks_no_list(front: Front) -> None:
     sue = await front.token(Role.SUPERVISOR, name="sue")
     await front.open_case(contact={"name": "Jo Rivers", "email": "jo@example.org"})
