@@ -29,7 +29,7 @@ from models.fixes.fix import FixEvent
 from models.letters import LetterKind, MissingValues
 from models.policy import Policy
 from models.tables.affected import fix_alert, signal_escalation
-from models.wording import day_in_words
+from models.wording import english_day
 
 LETTERS_AT_A_TIME = 50
 _log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class Alerts:
     def _overdue(self, row: Row[Any], policy: Policy) -> Alert:
         values = {
             "signal": "\n\n".join(row.sentences),
-            "due_by": day_in_words(row.due_on, "en"),
+            "due_by": english_day(row.due_on),
             "signal_url": self._links.signal(row.id),
         }
         key = {"signal_id": row.id, "due_on": row.due_on}

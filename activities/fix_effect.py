@@ -31,7 +31,7 @@ from models.fixes.terms import Verdict
 from models.fixes.watching import DAYS_PER_WEEK, compared_since, first_changed_week, raised_the_signal
 from models.messages import canonical, canonical_message, sha256
 from models.policy import Policy
-from models.wording import day_in_words
+from models.wording import english_day
 
 MOST_SIBLINGS = 20
 _VERDICTS = {
@@ -95,7 +95,7 @@ def effect_of(fix: Fix, totals: Totals, as_of: date, policy: Policy) -> Effect:
         parts.left_out,
         settings,
         names=counted.names,
-        weeks=[day_in_words(week, "en") for week in counted.weeks],
+        weeks=[english_day(week) for week in counted.weeks],
     )
     return _effect(fix, judged, as_of, said, inputs_hash)
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Protocol
@@ -72,9 +73,28 @@ class Mailer(Protocol):
         """Hand the letter over; raises Undeliverable or NotDeliveredYet."""
 
 
+class _Subject(UniqueUnstructuredHeader, BaseHeader):  # type: ignore[misc] # as the registry joins the two itself
+    """A subject that begins on the first line: left to itself, one that is a little too long leaves that line empty."""
+
+    def fold(self, *, policy: Policy) -> str:
+        """Return the header as it is written, its lines broken between words."""
+        if not self.isascii() or not policy.max_line_length:
+            return super().fold(policy=policy)
+        whole = f"{self.name}: {self}"
+        lines = textwrap.wrap(
+            whole, policy.max_line_length, subsequent_indent=" ", break_long_words=False, break_on_hyphens=False
+        )
+        return policy.linesep.join((*lines, ""))
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("subject", _Subject)
+_WRITTEN = SMTP.clone(header_factory=_HEADERS)
+
+
 def message_of(mail: Mail) -> EmailMessage:
     """Return the letter as a message (RFC 5322), marked as sent by a machine (RFC 3834)."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_WRITTEN)
     message["Message-ID"] = mail.message_id
     message["Date"] = format_datetime(mail.written_at)
     message["From"] = _address(mail.sender, mail.sender_name)

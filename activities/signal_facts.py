@@ -28,6 +28,7 @@ from analytics.standing import TRAILING_WEEKS, OutOfProportion
 from models.aggregates import Cell as CountedCell
 from models.policy import Policy
 from models.surveillance import weight_of_harm
+from models.wording import english_day
 
 FEWEST_OFFICES_TO_CHOOSE_FROM = 2
 WEEKS_PER_YEAR = 52.0
@@ -135,7 +136,7 @@ def doubts_of(finding: Finding, changed_on: Sequence[date]) -> list[str]:
     first_day = monday_of(min(finding.began_week, finding.as_of_week - finding.window_weeks + 1))
     last_day = monday_of(finding.as_of_week + 1)
     return [
-        f"The policy changed on {day.day} {day:%B %Y}, within these weeks: a code defined or offered otherwise than "
+        f"The policy changed on {english_day(day)}, within these weeks: a code defined or offered otherwise than "
         "before can look like a failure."
         for day in changed_on
         if first_day <= day < last_day

@@ -27,6 +27,7 @@ from models.messages import sha256
 from models.policy import Policy
 from models.tables.signals import signal, signal_run, signal_week
 from models.taxonomy import Kind
+from models.wording import english_day
 
 WEEKS_PER_YEAR = 52.0
 _NAMESPACE = UUID("b0b8c4a4-6d0f-5c5e-8a44-0d6f3c1f7a11")
@@ -112,6 +113,7 @@ def labels_of(policy: Policy) -> Labels:
     language = policy.agency.languages[0]
     terms = policy.taxonomy.by_code.values()
     return Labels(
+        day=english_day,
         families={t.code: t.name_in(language) for t in terms if t.kind is Kind.FAMILY}
         | {INTAKE_FAMILY: "All complaints", OTHER_FAMILY: "Other failures"},
         failures={t.code: t.name_in(language) for t in terms if t.kind in {Kind.FAILURE, Kind.INTAKE}}

@@ -119,18 +119,25 @@ class DatabaseTexts(Texts):
         if max(coded) < LEAST_CASES or coded == self._tried.get(agency):
             return
         self._tried[agency] = coded
+        look = TextLook(agency=agency, asked_at=at)
         try:
-            learnt = [
-                (await self.learn_texts(TextLearning(agency=agency, kind=kind, asked_at=at))).version for kind in CODED
-            ]
+            causes = await self._learn(agency, "failure", at)
+            if causes:
+                # What to code first goes by the root causes alone: nobody waits until the rest is learnt.
+                await self.read_texts(look)
+                await self.look_at_texts(look)
+            kinds = await self._learn(agency, "category", at)
         except (SQLAlchemyError, OSError):  # the record was away: nothing was tried
             del self._tried[agency]
             raise
-        if any(learnt):
-            look = TextLook(agency=agency, asked_at=at)
-            await self.learn_texts(TextLearning(agency=agency, kind="likeness", asked_at=at))
+        if causes or kinds:
+            await self._learn(agency, "likeness", at)
             await self.read_texts(look)
             await self.look_at_texts(look)
+
+    async def _learn(self, agency: str, kind: Kind, at: datetime) -> int:
+        """Learn, and return the version of what is known then; 0: nothing."""
+        return (await self.learn_texts(TextLearning(agency=agency, kind=kind, asked_at=at))).version
 
     async def _local_day(self, connection: AsyncConnection, agency: str, at: datetime) -> date:
         _, policy = await self._policies.in_force(connection, agency, at)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A finding in two sentences that a supervisor can read aloud."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from analytics.cube import Cell, monday_of
 from analytics.detection import Finding
@@ -14,7 +15,7 @@ MONTHS_PER_YEAR = 12
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What people call the codes; a code without a label is said as it is."""
+    """What people call the codes, and how they say a day; a code without a label is said as it is."""
 
     families: Mapping[str, str] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
@@ -22,6 +23,8 @@ class Labels:
     offices: Mapping[str, str] = field(default_factory=dict)
     further: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By the name of any other dimension."""
+    day: Callable[[date], str] = date.isoformat
+    """How a day is said."""
 
 
 def name_of(cell: Cell, labels: Labels) -> str:
@@ -53,10 +56,10 @@ def sentences(finding: Finding, labels: Labels, complaints: int | None = None) -
     if finding.new_since is not None:
         # Chance says nothing of what was not there: it is offered or named since, or it never failed before.
         return happened, (
-            f"It is new: none came before {_week_of(finding.new_since)}; what is offered, opened or named only since "
-            "then begins like this too."
+            f"It is new: none came before {_week_of(labels, finding.new_since)}; what is offered, opened or named only "
+            "since then begins like this too."
         )
-    began = _week_of(finding.began_week)
+    began = _week_of(labels, finding.began_week)
     return happened, f"It began in {began}; chance alone would do this here {_how_often(finding.recurrence_years)}."
 
 
@@ -75,11 +78,11 @@ def creep_sentences(
     if excess <= threshold:
         return (
             happened,
-            f"It has been under way for {_weeks(finding.window_weeks)}, since {_week_of(finding.began_week)}.",
+            f"It has been under way for {_weeks(finding.window_weeks)}, since {_week_of(labels, finding.began_week)}.",
         )
     sure = (
-        f"It has been under way since {_week_of(finding.began_week)}; what has come beyond the expected and a margin "
-        f"sums to {excess:.0f}, and chance alone passes {threshold:.0f} about once in {years:.0f} years."
+        f"It has been under way since {_week_of(labels, finding.began_week)}; what has come beyond the expected and a "
+        f"margin sums to {excess:.0f}, and chance alone passes {threshold:.0f} about once in {years:.0f} years."
     )
     return happened, sure
 
@@ -118,9 +121,8 @@ def _counted(finding: Finding, complaints: int | None) -> str:
     return f"{finding.observed_count} issues in {complaints} complaints"
 
 
-def _week_of(week: int) -> str:
-    began_on = monday_of(week)
-    return f"the week of {began_on.day} {began_on:%B %Y}"
+def _week_of(labels: Labels, week: int) -> str:
+    return f"the week of {labels.day(monday_of(week))}"
 
 
 def _weeks(count: int) -> str:

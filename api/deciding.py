@@ -27,6 +27,7 @@ from models.fixes.terms import FixAction
 from models.messages import sha256
 from models.policy import Policy
 from models.refusals import AlreadyDone, SameMatter
+from models.wording import english_day
 
 
 async def decide_on(services: Services, staff: Staff, signal_id: UUID, asked: DecisionAsked, *, key: str) -> None:
@@ -148,7 +149,7 @@ def _check_defer(until: date, policy: Policy, now: datetime) -> None:
     if until <= policy.calendar.local_date(now):
         sentence = "'defer_until': name a day to come."
     elif until > last:
-        day = f"{last.day} {last:%B %Y}"
+        day = english_day(last)
         sentence = f"'defer_until': a signal is put off for {most} business days at most; name a day up to {day}."
     else:
         return

@@ -51,7 +51,7 @@ from models.references import uuid7_at
 from models.refusals import NoSuchOffices
 from models.taxonomy import Kind
 from models.terms import Remedy
-from models.wording import day_in_words
+from models.wording import english_day
 from workflows.systemic_fix import FixAnswer
 
 _TEXTS = ("title", "statement", "words", "reason", "document")
@@ -261,6 +261,7 @@ def _person(person: PersonAffected, language: str) -> AffectedPerson:
     return AffectedPerson(
         name=person.name or "",
         email=person.email or "",
+        post=person.post or "",
         language=person.language or language,
         remedy=person.remedy,
         amount=amount,
@@ -304,7 +305,7 @@ def _check_follows_plan(check: CodeCheck, changed_on: date, fix: Fix, policy: Po
     """Name a change that was in place before anybody had frozen how it is judged."""
     registered_on = policy.calendar.local_date(fix.registered_at) if fix.registered_at else changed_on
     if changed_on < registered_on:
-        day = day_in_words(registered_on, "en")
+        day = english_day(registered_on)
         check.refuse("changed_on", f"'changed_on': the plan was registered on {day}; name a day from then on.")
 
 

@@ -16,7 +16,7 @@ from api.actions import Busy
 from api.reads.database import RecordAway
 from api.reads.paging import BadCursor
 from api.reads.policies import UnknownAgency
-from api.shapes import FieldFault, ProblemView
+from api.shapes import EMAIL_PATTERN, FieldFault, ProblemView
 from models.refusals import Refused
 
 MEDIA_TYPE = "application/problem+json"
@@ -245,6 +245,8 @@ _SENTENCES = {
     "enum": "choose {expected}.",
 }
 """What pydantic finds, as a person says it; in braces what it tells of the limit."""
+_PATTERNS = {EMAIL_PATTERN: "this is not an e-mail address."}
+"""The same for a text that must have one form."""
 _FAMILIES = (
     (("model_", "dict_", "dataclass_", "mapping_"), "this must be an object with named fields, written in braces."),
     (("list_", "tuple_", "set_", "iterable_"), "this must be a list, written in square brackets."),
@@ -263,6 +265,8 @@ def _sentence(error: Mapping[str, Any], kind: str, told: Mapping[str, Any]) -> s
         return f"'{told['tag']}' is none of {', '.join(known)}."
     if (family := next((words for start, words in _FAMILIES if kind.startswith(start)), None)) is not None:
         return family
+    if kind == "string_pattern_mismatch" and told["pattern"] in _PATTERNS:
+        return _PATTERNS[told["pattern"]]
     if kind in _SENTENCES:
         return _SENTENCES[kind].format_map(told)
     text = str(error["msg"]).removeprefix("Value error, ")

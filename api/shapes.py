@@ -23,9 +23,10 @@ Line = Annotated[
 Word = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x20\x7f]+$")]
 """A code or the name of an account."""
 _ADDRESS = r"[^@\s\x00-\x1f<>(),;:]+"
-Email = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=254, pattern=rf"^{_ADDRESS}@{_ADDRESS}\.{_ADDRESS}$")
-]
+EMAIL_PATTERN = rf"^{_ADDRESS}@{_ADDRESS}\.{_ADDRESS}$"
+Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=EMAIL_PATTERN)]
+Post = Annotated[Text, Field(max_length=1_000)]
+"""A postal address, of any number of lines."""
 IdempotencyKey = Annotated[
     str,
     Field(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.shapes import Email, Line, Shape, Text, Word, example
+from api.shapes import Email, Line, Post, Shape, Text, Word, example
 from api.shapes_actions import ComplainantAsked
 
 Reference = Annotated[
@@ -25,7 +25,7 @@ class ContactGiven(Shape):
     name: Line | None = None
     email: Email | None = None
     phone: Line | None = None
-    post: Annotated[Text, Field(max_length=1_000)] | None = None
+    post: Post | None = None
 
 
 class ComplaintFiled(Shape):

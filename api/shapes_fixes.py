@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from api.shapes import Email, Line, Shape, Text, Word, example
+from api.shapes import Email, Line, Post, Shape, Text, Word, example
 from api.shapes_signals import OPENS_SECOND_FIX, SignalEvidenceView
 from models.fixes.commands import MOST_CELLS, CellRef, Effect, Number, Plan
 from models.fixes.terms import (
@@ -168,6 +168,9 @@ class PersonAffected(Shape):
 
     name: Line | None = None
     email: Email | None = None
+    post: Annotated[Post | None, Field(description="Where a letter on paper goes if no e-mail address is given.")] = (
+        None
+    )
     language: Annotated[Word | None, Field(description="Left out: the agency's first.")] = None
     remedy: Remedy | None = None
     amount_cents: Annotated[int, Field(gt=0, le=100_000_000)] | None = None
@@ -177,7 +180,7 @@ class PersonAffected(Shape):
 
     @model_validator(mode="after")
     def _is_somebody(self) -> Self:
-        if not self.name and not self.email:
+        if not (self.name or self.email or self.post):
             raise ValueError("name the person, or give an address")
         return self
 

@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from api.reads.cases import CaseRow, Dossier, StoredEvent
+from api.reads.cases import CaseRow, Dossier, Letter, StoredEvent
 from api.reads.policies import next_dates
 from api.rounds import answered_before
 from api.shapes_cases import (
@@ -37,7 +37,9 @@ from models.clocks import (
     review_until,
 )
 from models.commands import Actor, Approve, ProposeAnswer
+from models.contacts import goes_by_post
 from models.messages import ContentRef
+from models.outgoing import Recipient
 from models.policy import Policy
 from models.refusals import Refused
 from models.terms import Action, ClockName, Role, State
@@ -66,6 +68,11 @@ _STEPS_WITHOUT_LETTERS = {
     Action.ACKNOWLEDGE: "A person has it in hand",
 }
 """The same where no letter can be sent: nothing is said to have gone out that has not."""
+_STEPS_ON_PAPER = {
+    Action.SEND_RECEIPT: "We wrote a receipt to you, on paper, by post",
+    Action.ACKNOWLEDGE: "We wrote to you, on paper, by post",
+}
+"""The same for whoever gets paper, which people print and post after it is written."""
 _WITH_THEIR_TEXT = {Action.ACKNOWLEDGE, Action.REQUEST_INFORMATION, Action.ANSWER} | _COMPLAINANTS_OWN
 
 
@@ -101,10 +108,7 @@ def case_view(dossier: Dossier, rules: Rules, actor: Actor, now: datetime) -> Ca
             for text_id, text in dossier.texts.items()
             if text.kind != "contact"
         ),
-        letters=tuple(
-            LetterView(**{name: getattr(letter, name) for name in LetterView.model_fields})
-            for letter in dossier.letters
-        ),
+        letters=letters_of(dossier),
         faults=dossier.faults,
     )
 
@@ -149,6 +153,32 @@ def contact_of(dossier: Dossier) -> dict[str, str] | None:
     """Return how the complainant can be reached, or None: anonymous, or disposed of."""
     body = dossier.text(dossier.case.receipt.contact)
     return None if body is None else {str(name): str(value) for name, value in json.loads(body).items()}
+
+
+def letters_of(dossier: Dossier) -> tuple[LetterView, ...]:
+    """Return the letters of the case: of one on paper we know when it could be posted, of no more."""
+    reads_paper = _reads_paper(dossier)
+    return tuple(
+        _letter(letter, is_on_paper=reads_paper and letter.recipient == Recipient.COMPLAINANT)
+        for letter in dossier.letters
+    )
+
+
+def _letter(letter: Letter, *, is_on_paper: bool) -> LetterView:
+    return LetterView(
+        sequence=letter.sequence,
+        letter=letter.letter,
+        recipient=letter.recipient,
+        written_at=letter.written_at,
+        sent_at=None if is_on_paper else letter.sent_at,
+        ready_to_post_at=letter.sent_at if is_on_paper else None,
+        failure=letter.failure,
+    )
+
+
+def _reads_paper(dossier: Dossier) -> bool:
+    # A contact never changes; once it is disposed of, what was to be posted has long been posted.
+    return goes_by_post(contact_of(dossier) or {})
 
 
 def event_list(dossier: Dossier) -> EventList:
@@ -247,7 +277,7 @@ def _how_answered(dossier: Dossier) -> Action:
 
 def _steps(dossier: Dossier) -> list[StepView]:
     """Return the steps the sender is told of: nothing internal, no names of staff, and staff's notes least of all."""
-    steps = []
+    steps, by_their_way = [], _steps_by_way(dossier)
     for stored in dossier.events:
         command = stored.event.command
         is_theirs = command.actor.role is Role.COMPLAINANT
@@ -258,11 +288,16 @@ def _steps(dossier: Dossier) -> list[StepView]:
             text = dossier.text(_ref(command))
         if isinstance(command, Approve):
             text = _proposed_before(dossier, stored.event.sequence)
-        words = _STEPS[command.action]
-        if not dossier.case.receipt.can_be_written_to:
-            words = _STEPS_WITHOUT_LETTERS.get(command.action, words)
+        words = by_their_way.get(command.action, _STEPS[command.action])
         steps.append(StepView(at=stored.event.at, what=words, text=text))
     return steps
+
+
+def _steps_by_way(dossier: Dossier) -> dict[Action, str]:
+    """Return what is said otherwise of some steps, by the way in which our words reach the sender."""
+    if not dossier.case.receipt.can_be_written_to:
+        return _STEPS_WITHOUT_LETTERS
+    return _STEPS_ON_PAPER if _reads_paper(dossier) else {}
 
 
 def _proposed_before(dossier: Dossier, sequence: int) -> str | None:

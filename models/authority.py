@@ -15,7 +15,7 @@ from models.commands import Actor, IssueAnswer
 from models.refusals import Incomplete, NeedsApproval, OutsideAuthority, Refused, TooLate
 from models.severity import Severity
 from models.terms import Role
-from models.wording import day_in_words
+from models.wording import english_day
 
 
 def needs_approval(severity_level: int, scales: Severity) -> bool:
@@ -55,6 +55,6 @@ def refusal_of_review(case: Case, actor: Actor, rules: Rules, at: datetime) -> R
     if actor.role is not Role.COMPLAINANT or until is None or at <= until:
         return None
     return TooLate(
-        f"A review could be asked for until {day_in_words(rules.calendar.local_date(until), 'en')}; "
+        f"A review could be asked for until {english_day(rules.calendar.local_date(until))}; "
         "please send a new complaint."
     )

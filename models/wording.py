@@ -88,3 +88,8 @@ def day_in_words(day: date, language: str) -> str:
         return day.isoformat()
     month = _MONTHS[language][day.month - 1]
     return f"{day.day} de {month} de {day.year}" if language == "es" else f"{month} {day.day}, {day.year}"
+
+
+def english_day(day: date) -> str:
+    """Return a date as staff and analysts read it, whatever the agency's letters are in: March 9, 2026."""
+    return day_in_words(day, "en")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from activities.imports import importing_agencies
 from activities.interface import RootCauseOutcome, RootCauseRun
 from activities.signal_inputs import last_whole_week
 from analytics.cube import monday_of
+from models.wording import english_day
 from run.composition import case_keys, engine_for, now, secrets_of, temporal_client
 from run.schedules import root_cause_id
 from run.settings import Settings
@@ -23,8 +25,10 @@ class CannotAnalyze(Exception):
     """There is nothing to look at; the text says why."""
 
 
-async def analyze(settings: Settings, *, agency: str, as_of: date | None) -> list[str]:
-    """Have a worker look at the agency, or all, and return what it found as lines.
+async def analyze(
+    settings: Settings, *, agency: str, as_of: date | None, say: Callable[[str], object] = lambda _: None
+) -> list[str]:
+    """Have a worker look at the agency, or all, and return what it found as lines; `say` hears what it is doing.
 
     Raises CannotAnalyze for an agency that is none, and for a day that is not over nor begun.
     """
@@ -37,10 +41,17 @@ async def analyze(settings: Settings, *, agency: str, as_of: date | None) -> lis
             _refuse_a_day_to_come(as_of, now().astimezone(ZoneInfo(one.time_zone)).date())
         client = await temporal_client(settings, case_keys(engine, secrets_of(settings)))
         runs = [RootCauseRun(agency=one.slug, as_of=as_of) for one in chosen]
-        outcomes = [await look(client, run, settings.task_queue) for run in runs]
+        outcomes = [await _look_saying_so(client, run, settings.task_queue, say) for run in runs]
     finally:
         await engine.dispose()
     return [line for outcome in outcomes for line in _lines(outcome)]
+
+
+async def _look_saying_so(
+    client: Client, run: RootCauseRun, task_queue: str, say: Callable[[str], object]
+) -> RootCauseOutcome:
+    say(f"A worker looks at every failure and place of {run.agency}, week by week; this can take some minutes …")
+    return await look(client, run, task_queue)
 
 
 async def look(client: Client, run: RootCauseRun, task_queue: str) -> RootCauseOutcome:
@@ -58,10 +69,11 @@ def _refuse_a_day_to_come(as_of: date | None, today: date) -> None:
 def _lines(outcome: RootCauseOutcome) -> list[str]:
     count = len(outcome.raised) + len(outcome.seen_again)
     monday = monday_of(last_whole_week(outcome.as_of))
+    week = f"{english_day(monday)} to {english_day(monday + timedelta(days=6))}"
+    found = f"{count} signal{'' if count == 1 else 's'} ({len(outcome.raised)} new)"
     head = (
-        f"{outcome.agency}, as of {outcome.as_of}: the weeks up to that of {monday} to {monday + timedelta(days=6)} "
-        f"are judged, the last that is over; {outcome.cells:,} places and failures looked at, "
-        f"{count} signal{'' if count == 1 else 's'} ({len(outcome.raised)} new). Inputs {outcome.inputs_hash[:12]}."
+        f"{outcome.agency}, as of {english_day(outcome.as_of)}: the weeks up to that of {week} are judged, the last "
+        f"that is over; {outcome.cells:,} places and failures looked at, {found}. Inputs {outcome.inputs_hash[:12]}."
     )
     ids = (*outcome.raised, *outcome.seen_again)
     return [head, *(f"  {i}  {sentence}" for i, sentence in zip(ids, outcome.sentences, strict=True))]

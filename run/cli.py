@@ -308,7 +308,7 @@ def analyze(
     settings = _settings_of_what_runs("worker_database_url", temporal=True)
     day = _day(as_of) if as_of else None
     try:
-        lines = asyncio.run(look(settings, agency=agency, as_of=day))
+        lines = asyncio.run(look(settings, agency=agency, as_of=day, say=_err.print))
     except CannotAnalyze as problem:
         raise _fail(str(problem), WRONG_USE) from problem
     for line in lines:

@@ -212,9 +212,14 @@ def _command_parts(name: str, command: Any) -> Iterable[str]:  # noqa: ANN401 - 
     usage = " ".join((name, *(_usage(parameter) for parameter in command.params if _is_argument(parameter))))
     yield f"## {name}"
     yield f"    {usage}{' [options]' if not all(map(_is_argument, command.params)) else ''}"
-    yield " ".join(str(command.help).split())
+    yield from (_paragraph(part) for part in str(command.help).split("\n\n"))
     if command.params:
         yield _table(("", "What it is", "Default"), (_parameter_row(parameter) for parameter in command.params))
+
+
+def _paragraph(text: str) -> str:
+    """Return a paragraph of a command's help in one line; a list stays one."""
+    return text.strip() if text.startswith("- ") else " ".join(text.split())
 
 
 def _is_argument(parameter: Any) -> bool:  # noqa: ANN401 - Typer's own click

@@ -24,6 +24,7 @@ from activities.database import agencies, transaction
 from activities.interface import RootCauseRun, TextRun
 from activities.policies import Policies
 from models.policy import Policy
+from models.reading import READ_AT_HOUR
 from run.composition import now
 from run.settings import Settings
 from workflows.root_cause import RootCauseWorkflow
@@ -32,8 +33,6 @@ from workflows.text import TextWorkflow
 CATCH_UP = timedelta(days=6)
 """A run missed while everything was down is made up for, if the next one is not due yet."""
 CATCH_UP_A_NIGHT = timedelta(hours=20)
-READ_AT_HOUR = 2
-"""When the agency sleeps; before the weekly look, which reads what was suggested."""
 _SUNDAY_FIRST = 7
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,9 +11,11 @@ from api.pages.forms import as_chosen
 from api.pages.languages import NAMES
 from api.pages.rounds import proposed_before, round_label
 from api.pages.words import CLOCKS, DONE, FINDINGS, Due, Pair, Times, Words, counted, state_words
-from api.reads.cases import Dossier, Letter
+from api.reads.cases import Dossier
 from api.reads.people import Staff
 from api.rounds import Round, earlier_rounds
+from api.shapes_cases import LetterView
+from api.views import contact_of, letters_of
 from models import lifecycle
 from models.case import Case, Issue
 from models.clocks import Clock, Rules, clocks_of, customer_days, next_due
@@ -29,10 +30,8 @@ from models.commands import (
     TagRootCause,
     Triage,
 )
-from models.contacts import goes_by_post
 from models.events import Event
 from models.messages import Amount, ContentRef
-from models.outgoing import Recipient
 from models.refusals import Refused
 from models.terms import Action, Remedy, Role, Stage, State
 from models.wording import money
@@ -219,15 +218,8 @@ def _stages(case: Case) -> tuple[StageView, ...]:
     )
 
 
-def contact_of(dossier: Dossier) -> dict[str, str]:
-    """Return how the complainant is reached; empty for somebody anonymous."""
-    stored = dossier.text(dossier.case.receipt.contact)
-    told = json.loads(stored) if stored else {}
-    return {name: str(value) for name, value in told.items() if value}
-
-
 def _facts(dossier: Dossier, words: Words, times: Times) -> tuple[Pair, ...]:
-    case, contact = dossier.case, contact_of(dossier)
+    case, contact = dossier.case, contact_of(dossier) or {}
     facts = [
         Pair("Received", times.moment(case.receipt.received_at) or "date not known"),
         Pair("By", words.channel(case.receipt.channel)),
@@ -346,7 +338,7 @@ def _step(event: Event, dossier: Dossier, words: Words, times: Times) -> Step:
         words=_said(event, words, times),
         found=_found(event, dossier, words),
         text=dossier.text(ref),
-        letter="; ".join(_letter(each, dossier, times) for each in dossier.letters if each.sequence == event.sequence),
+        letter="; ".join(_letter(each, times) for each in letters_of(dossier) if each.sequence == event.sequence),
     )
 
 
@@ -383,13 +375,13 @@ def _found(event: Event, dossier: Dossier, words: Words) -> tuple[str, ...]:
             return ()
 
 
-def _letter(letter: Letter, dossier: Dossier, times: Times) -> str:
+def _letter(letter: LetterView, times: Times) -> str:
     to_whom = letter.recipient
     name = letter.letter.replace("_", " ")
+    if letter.ready_to_post_at:
+        ready = times.moment(letter.ready_to_post_at)
+        return f"Letter ({name}) to the {to_whom} written {ready}, to be printed and posted"
     if letter.sent_at:
-        # A contact never changes; once it is disposed of, what was to be posted has long been posted.
-        if to_whom == Recipient.COMPLAINANT and goes_by_post(contact_of(dossier)):
-            return f"Letter ({name}) to the {to_whom} written {times.moment(letter.sent_at)}, to be printed and posted"
         return f"Letter ({name}) to the {to_whom} sent {times.moment(letter.sent_at)}"
     if letter.failure:
         return f"Letter ({name}) to the {to_whom} could not be sent: {letter.failure}"

@@ -16,6 +16,7 @@ from api.pages.words import state_words
 from api.reads.people import Staff
 from api.reads.text import Coding, ToCode, coding
 from api.writes.audit import Looked, note_read
+from models.reading import next_reading
 from models.terms import State
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -63,6 +64,7 @@ async def coding_page(request: Request, services: Given, person: Annotated[Staff
         groups=_groups(found, place),
         shows_groups=person.role in ANALYSTS,
         models=[model_sentence(one) for one in found.models],
+        reads_next=place.times.moment(next_reading(place.now, place.times.zone)),
     )
 
 

@@ -28,20 +28,23 @@ from models.fixes.fix import Fix
 from models.fixes.terms import CauseCategory, EvidenceSource, FixAction, Help, MeasureKind, Occasion, Strength
 from models.fixes.watching import LEAST_WEEKS_BEFORE, judged_by
 from models.policy import Policy
+from models.wording import english_day
 
 if TYPE_CHECKING:
     from api.past import Past
 
 WHYS = 5
 PEOPLE_FIELD = "people"
-PERSON_COLUMNS = ("name", "email", "language", "remedy", "amount", "authority")
+PERSON_COLUMNS = ("name", "email", "post", "language", "remedy", "amount", "authority")
+FIRST_PERSONS_LINE = 2
+"""The line of the first person, below the names of the columns; a row is a line, as a spreadsheet counts."""
 PERCENT = 100
 _DEFAULT_REDUCTION = 50
 TRANSITION_WEEKS = 2
 _WEEKS_TO_LOOK = 26
 """How long after a change one looks at the latest where too few complaints come to compute it."""
 _CHANGE_IN = timedelta(weeks=4)
-_OF_PERSON = re.compile(r"people\.(\d+)\.(\w+)")
+_OF_PERSON = re.compile(r"people\.(\d+)(?:\.(\w+))?")
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
 _ASKED: TypeAdapter[FixActionAsked] = TypeAdapter(FixActionAsked)
 _CELL_PARTS = ("measure", "family", "code", "service", "office", "channel")
@@ -250,7 +253,7 @@ def asked_of(action: FixAction, told: Told) -> FixActionAsked:
 
 
 def errors_of(problem: Problem) -> dict[str, str]:
-    """Return a problem's sentences by the fields of a form; under "" those of a file, with the person each is about."""
+    """Return a problem's sentences by the fields of a form; under "" those of a file, with the line each is about."""
     if not problem.errors:
         return {"": problem.detail}
     of_file = [_plainly(fault) for fault in problem.errors if "." in fault.field]
@@ -259,11 +262,12 @@ def errors_of(problem: Problem) -> dict[str, str]:
 
 
 def _plainly(fault: FieldFault) -> str:
-    """Return a fault's sentence as a form shows it; of a file, with the person it is about."""
+    """Return a fault's sentence as a form shows it; of a file, with the line it is about."""
     told = plainly(fault)
     if (of_person := _OF_PERSON.search(fault.field)) is not None:
         told = told[:1].lower() + told[1:]
-        return f"Person {int(of_person[1]) + 1} of the file, {of_person[2].partition('_')[0]}: {told}"
+        column = f", {of_person[2].partition('_')[0]}" if of_person[2] else ""
+        return f"Line {FIRST_PERSONS_LINE + int(of_person[1])} of the file{column}: {told}"
     return told
 
 
@@ -415,12 +419,12 @@ def _list_affected(told: Told) -> dict[str, Any]:
     since = sent.day("since")
     if (people is None) is (since is None) and not sent.errors:
         sent.errors["since"] = "Send a file of people, or say since which day they complained: one of the two."
-    source = _text(sent, "source", "")
+    listed = f"Everybody who complained of this since {english_day(since)}" if since else "An uploaded list"
     return {
         "help": _one_of(sent, "help", told.choices.helps, "Choose how they are helped."),
         "people": people,
         "since": since,
-        "source": source or (f"Everybody who complained of this since {since}" if since else "An uploaded list"),
+        "source": _text(sent, "source", "") or listed,
         "words": _text(sent, "words", "Write what they are told."),
         "translations": _translations(told),
     }
@@ -434,24 +438,39 @@ def _people_of(sent: Sent) -> list[dict[str, Any]] | None:
     if _NO_UTF8.search(typed):
         sent.errors[PEOPLE_FIELD] = "This file is not in UTF-8; save it as CSV in UTF-8."
         return None
-    rows = csv.DictReader(io.StringIO(typed.removeprefix("\ufeff")))
-    unknown = [name for name in rows.fieldnames or () if name not in PERSON_COLUMNS]
-    if unknown or not {"name", "email"} & set(rows.fieldnames or ()):
+    try:
+        table = list(csv.reader(io.StringIO(typed.removeprefix("\ufeff"))))
+    except csv.Error:
+        sent.errors[PEOPLE_FIELD] = "This file cannot be read as CSV; save it anew, as CSV in UTF-8."
+        return None
+    columns = table[0] if table else []
+    if set(columns) - set(PERSON_COLUMNS) or not {"name", "email", "post"} & set(columns):
         sent.errors[PEOPLE_FIELD] = f"The first line must name columns, of these: {', '.join(PERSON_COLUMNS)}."
         return None
+    return _people_in(sent, columns, table[1:])
+
+
+def _people_in(sent: Sent, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[dict[str, Any]] | None:
     people = []
-    for row in rows:
-        if None in row or None in row.values():
-            sent.errors[PEOPLE_FIELD] = f"Line {rows.line_num} has more or fewer columns than the first line."
+    for line, row in enumerate(rows, start=FIRST_PERSONS_LINE):
+        if row and len(row) != len(columns):
+            sent.errors[PEOPLE_FIELD] = f"Line {line} has more or fewer columns than the first line."
             return None
-        told = {name: value.strip() for name, value in row.items() if value.strip()}
-        if (amount := told.pop("amount", None)) is not None:
-            told["amount_cents"] = str(Sent({"amount": (amount,)}).cents("amount") or 0)
-        people.append(told)
+        people.append(_person_of(dict(zip(columns, row, strict=False))))
+    while people and not people[-1]:
+        people.pop()  # the empty lines that a spreadsheet leaves below its table
     if not people or len(people) > MOST_PEOPLE:
         sent.errors[PEOPLE_FIELD] = f"The file must hold 1 to {MOST_PEOPLE:,} people; send a longer list in several."
         return None
-    return list(people)
+    return people
+
+
+def _person_of(row: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a line tells of a person; of an empty one nothing, which is refused by its line."""
+    told = {name: value.strip() for name, value in row.items() if value.strip()}
+    if (amount := told.pop("amount", None)) is not None:
+        told["amount_cents"] = str(Sent({"amount": (amount,)}).cents("amount") or 0)
+    return told
 
 
 _OCCASIONS = tuple(Option(occasion.value, occasion.label) for occasion in Occasion)

@@ -13,7 +13,7 @@ from typing import Any
 
 from api.coding_words import SURE, drift_sentence
 from api.pages.place import Place
-from api.pages.signal_words import days_as_here, seen_words
+from api.pages.signal_words import seen_words
 from api.pages.words import Pair, counted, number
 from api.reads.signals import SignalRow, SignalWeek
 from api.reads.text import Drift
@@ -67,15 +67,11 @@ def card_of(row: SignalRow, week: SignalWeek, drifts: Iterable[Drift], place: Pl
     drifted = [drift_sentence(drift, place.words.term) for drift in mine if _is_drifting(drift)]
     return Card(
         figures=_figures(row, week, kind, place),
-        also=[
-            days_as_here(told[other.value]["sentence"], place)
-            for other in SignalKind
-            if other is not kind and told.get(other.value)
-        ],
+        also=[told[other.value]["sentence"] for other in SignalKind if other is not kind and told.get(other.value)],
         beside=_beside(told, place),
         where=_where(told, place),
         parts=_parts(told, place),
-        doubts=[*(days_as_here(doubt, place) for doubt in told.get("doubts", ())), *drifted],
+        doubts=[*told.get("doubts", ()), *drifted],
         not_found=[*told.get("not_found", ()), *([NO_DRIFT] if mine and not drifted else [])],
     )
 

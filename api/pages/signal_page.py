@@ -266,7 +266,7 @@ def _view(read: _Read, place: Place) -> SignalView:
         stands=stands_words(row, standing, place),
         is_late=standing.is_late(times.on(place.now)),
         due_on=times.day(standing.due_on) if standing.waits else "",
-        sentences=sentences_of(row, place),
+        sentences=sentences_of(row),
         became=state_words(standing, place.policy, place),
         counted=f"received from {times.day(row.counted_from)} to {times.day(counted_until)}",
         decisions=tuple(_decision(read, number, place) for number in range(len(read.decided))),

@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import calendar
-import re
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from api.pages.place import Place
@@ -44,8 +41,6 @@ SOURCES = (
     Option(BesideComplaints.EMPLOYEE_IDEA.value, "An employee's observation or idea"),
     Option(BesideComplaints.OTHER.value, "From elsewhere"),
 )
-_MONTHS = tuple(calendar.month_name)[1:]
-_DAY = re.compile(rf"\b(?P<day>\d{{1,2}}) (?P<month>{'|'.join(_MONTHS)}) (?P<year>\d{{4}})\b")
 _DECIDED = {"accept": "Taken up by a fix", "reject": "Not a problem", "defer": "Put off"}
 _WAITING: Mapping[Waiting, str] = {
     Waiting.NEW: "",
@@ -70,22 +65,13 @@ def title_of(row: SignalRow, place: Place) -> str:
     return " · ".join(part for part in named if part)
 
 
-def sentences_of(row: SignalRow, place: Place) -> tuple[str, ...]:
-    """Return what the weekly look said of a signal, below its title: without the title, days as on all pages."""
+def sentences_of(row: SignalRow) -> tuple[str, ...]:
+    """Return what the weekly look said of a signal, below its title: without the title."""
     if not row.sentences:
         return ()
-    happened, *rest = (days_as_here(sentence, place) for sentence in row.sentences)
+    happened, *rest = row.sentences
     # The look names the place in words of its own, such as region and channel; the title has said it.
     return happened.partition(": ")[2] or happened, *rest
-
-
-def days_as_here(sentence: str, place: Place) -> str:
-    """Return a sentence of a look with its days, as in 9 March 2026, spelled as on all pages."""
-
-    def spelled(day: re.Match[str]) -> str:
-        return place.times.day(date(int(day["year"]), _MONTHS.index(day["month"]) + 1, int(day["day"])))
-
-    return _DAY.sub(spelled, sentence)
 
 
 def seen_words(observed: int, evidence: Mapping[str, Any]) -> str:

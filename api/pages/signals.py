@@ -148,7 +148,7 @@ def _line(row: SignalRow, shown: _Shown) -> SignalLine:
     return SignalLine(
         id=row.id,
         title=title_of(row, place),
-        sentence=next(iter(sentences_of(row, place)), ""),
+        sentence=next(iter(sentences_of(row)), ""),
         kind=kind_of(row),
         measure=MEASURES[row.measure],
         since=place.times.day(row.since_week),

@@ -12,7 +12,7 @@ from models.fixes.terms import FixAction, Occasion, Strength
 from models.fixes.watching import LEAST_WEEKS_TO_REFUTE, judged_by
 from models.fixes.wording import action_in_words
 from models.refusals import AlreadyDone, Incomplete, NeedsApproval, Refused, SamePerson
-from models.wording import day_in_words
+from models.wording import english_day
 
 Guard = Callable[[Fix, Actor], Refused | None]
 Check = Callable[[Fix, FixCommand], Refused | None]
@@ -140,7 +140,7 @@ def everything_is_in_effect(fix: Fix, command: FixCommand) -> Refused | None:
     if not late:
         return None
     last_on, number = max(late)
-    day = day_in_words(last_on, "en")
+    day = english_day(last_on)
     return Incomplete(f"Measure {number} takes effect on {day}: the change is not in place before that day.")
 
 
@@ -152,8 +152,8 @@ def look_leaves_time_to_judge(fix: Fix, command: FixCommand) -> Refused | None:
     if plan.look_on >= earliest:
         return None
     return Incomplete(
-        f"On {day_in_words(plan.look_on, 'en')} it is too early to say whether the change works: choose "
-        f"{day_in_words(earliest, 'en')} or later, {LEAST_WEEKS_TO_REFUTE} whole weeks after it has settled."
+        f"On {english_day(plan.look_on)} it is too early to say whether the change works: choose "
+        f"{english_day(earliest)} or later, {LEAST_WEEKS_TO_REFUTE} whole weeks after it has settled."
     )
 
 

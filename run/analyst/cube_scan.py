@@ -30,6 +30,7 @@ from analytics.dimensions import Events, Overlaps, build_any_cube, nesting
 from analytics.ranking import Ranking
 from analytics.scores import DetectionSettings, score_cells
 from analytics.wording import Labels, sentences
+from models.wording import english_day
 from run.analyst.tables import BadTable, WrongOption, first_bad_line, read_table, whole_or_not
 
 DATE_COLUMN = "received_on"
@@ -85,10 +86,14 @@ def cube_scan(events: Path, out: Path, *, as_of: date, settings: DetectionSettin
         lines.write("\n")
     found = "one signal" if len(findings) == 1 else f"{len(findings):,} signals"
     short = "" if is_judged else " There is too little past to judge by."
-    unread = "" if last_day == as_of else f"; what came after it, up to {as_of}, is part of a week and was not read"
+    unread = (
+        ""
+        if last_day == as_of
+        else f"; what came after it, up to {english_day(as_of)}, is part of a week and was not read"
+    )
     return (
         f"{int(read.events.count.sum()):,} complaints, {looked_at:,} cells looked at: {found}.{short} "
-        f"The last week judged is that of {monday_of(read.as_of_week)} to {last_day}{unread}."
+        f"The last week judged is that of {english_day(monday_of(read.as_of_week))} to {english_day(last_day)}{unread}."
     )
 
 
@@ -96,7 +101,7 @@ def _signal(finding: Finding, events: Events, ranking: Ranking, place: int) -> d
     series = finding.series
     return {
         "cell": finding.cell.named,
-        "sentences": list(sentences(finding, Labels())),
+        "sentences": list(sentences(finding, Labels(day=english_day))),
         "window_weeks": finding.window_weeks,
         "observed": finding.observed_count,
         "expected": round(finding.expected_count, 4),
@@ -156,7 +161,7 @@ def _read(path: Path, as_of: date, settings: DetectionSettings) -> _Read:
     as_of_week = week_of(date.fromordinal(as_of.toordinal() + 1)) - 1
     table = table.with_columns(week=week).filter(pl.col("week") <= as_of_week)
     if table.is_empty():
-        raise WrongOption(f"No complaint was received by {monday_of(as_of_week + 1)}; give a later day.")
+        raise WrongOption(f"No complaint was received by {english_day(monday_of(as_of_week + 1))}; give a later day.")
     longest = settings.baseline.longest_baseline_weeks + settings.baseline.gap_weeks
     earliest = int(table.select(pl.col("week").min()).item())
     first_week = max(earliest, as_of_week - longest)

@@ -26,6 +26,7 @@ from analytics.arrays import BoolArray, FloatArray
 from analytics.effect import Effect, EffectSettings, RateRatio
 from analytics.effect_checks import Checks, Study, assess, without_trigger
 from analytics.effect_words import LeftOut, sentences
+from models.wording import english_day
 from run.analyst.tables import BadTable, WrongOption
 
 NEEDED = ("series", "period", "count")
@@ -353,7 +354,7 @@ def _within(periods: Sequence[Period], low: Period, high: Period) -> BoolArray:
 
 
 def _said(period: Period) -> str:
-    return f"{period:%B} {period.day}, {period.year}" if isinstance(period, date) else f"week {period}"
+    return english_day(period) if isinstance(period, date) else f"week {period}"
 
 
 def _written(period: Period) -> str | int:

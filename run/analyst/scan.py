@@ -10,6 +10,8 @@ FLAGS.csv has one row per series and period in the range, judged from the series
 `expected` of that week, `threshold`, the highest count of that week that would have been no alarm after the weeks
 before it, `p_value`, the chance of so unusual a look back over all windows, and `alarm` (1 or 0), which is 1 when the
 p-value is at most alpha. `expected`, `threshold` and `p_value` are empty where there was too little past to judge by.
+The threshold lies below `expected` where the weeks before brought so many that a longer window is over its limit
+already: then a week that does not fall clearly below what is usual goes on with the alarm.
 """
 
 import csv
@@ -65,11 +67,22 @@ def scan_counts(
     if judged is None or judged.is_empty():
         raise WrongOption(f"No series has a period from {first} to {last}; look at the range.")
     _write(out, judged)
-    alarms = int(judged["alarm"].sum())
+    return _came_of(judged) + _beyond(table, periods)
+
+
+def _came_of(judged: pl.DataFrame) -> str:
+    """Return how many weeks were judged, and in how many of them and of the series there was an alarm."""
+    alarms = judged.filter(pl.col("alarm") == 1)
     unjudged = int(judged["p_value"].is_null().sum())
-    too_short = f" {unjudged:,} of them could not be judged for want of a past." if unjudged else ""
-    said = f"{len(judged):,} weeks of {judged['series'].n_unique():,} series, {alarms:,} with an alarm."
-    return said + too_short + _beyond(table, periods)
+    found = (
+        f"{_weeks(len(alarms))} with an alarm, in {alarms['series'].n_unique():,} series" if len(alarms) else "no alarm"
+    )
+    said = f"{_weeks(len(judged) - unjudged)} judged in {judged['series'].n_unique():,} series: {found}."
+    return said + (f" {_weeks(unjudged)} could not be judged for want of a past." if unjudged else "")
+
+
+def _weeks(count: int) -> str:
+    return "1 week" if count == 1 else f"{count:,} weeks"
 
 
 def _beyond(table: pl.DataFrame, periods: _Periods) -> str:

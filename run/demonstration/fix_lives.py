@@ -33,6 +33,7 @@ from models.fixes.commands import (
     PlanMeasure,
     PutInPlace,
     Register,
+    Translation,
 )
 from models.fixes.fix import Fix, FixEvent
 from models.fixes.story import apply
@@ -42,7 +43,7 @@ from models.messages import ContentRef
 from models.receiving import Text, text_of
 from models.working_time import WorkingCalendar
 from run.demonstration.lives import SUE
-from run.demonstration.mending import AMY, LEO, Mending, Whys
+from run.demonstration.mending import AMY, LEO, InLanguages, Mending, Whys
 
 DAYS_TO_DECIDE: Final = 2
 DAYS_BETWEEN_STEPS: Final = 3
@@ -105,7 +106,7 @@ class FixLife:
         for signal in signals[1:]:
             link = LinkSignal(**self._by(SUE), signal_id=signal.signal_id, cells=(signal.cell,))
             self._do(link, decided_at(signal.raised_on, self._world.calendar))
-        self._do_later(ApproveWords(**self._by(LEO), occasion=Occasion.ACCEPTED, words=self._words_of_acceptance()))
+        self._approve(Occasion.ACCEPTED, self._mending.told_at_acceptance)
         self._work_out()
         self._plan(changed_on)
         plan = await self._world.propose(signals[0], self._mending.reduction, self._next_morning().date(), changed_on)
@@ -133,8 +134,13 @@ class FixLife:
         )
         self._do(opening, at)
 
-    def _words_of_acceptance(self) -> ContentRef:
-        return self._say("words", self._mending.told_at_acceptance)
+    def _approve(self, occasion: Occasion, told: InLanguages) -> None:
+        (_, first), *others = told.items()
+        translations = [Translation(language=code, words=self._say(f"words-{code}", body)) for code, body in others]
+        command = ApproveWords(
+            **self._by(LEO), occasion=occasion, words=self._say("words", first), translations=tuple(translations)
+        )
+        self._do_later(command)
 
     def _work_out(self) -> None:
         told = self._mending
@@ -177,8 +183,7 @@ class FixLife:
         """Tell those who complained that it works, or think again why it does not, unless the story ends first."""
         told = self._mending
         if self.fix.state is FixState.EFFECTIVE and self._is_told_yet():
-            words = self._say("words", told.told_at_verdict)
-            self._do_later(ApproveWords(**self._by(LEO), occasion=Occasion.JUDGED, words=words))
+            self._approve(Occasion.JUDGED, told.told_at_verdict)
         if self.fix.state is FixState.WORKED_OUT and self._is_told_yet():
             self._think_of(told.thoughts_afterwards)
 

@@ -115,15 +115,20 @@ async def _note_the_end(owner: AsyncEngine, setting: Setting, complaints: int) -
 async def _while_telling(
     loading: Coroutine[Any, Any, Loaded], engine: AsyncEngine, setting: Setting, say: Callable[[str], object]
 ) -> Loaded:
-    """Load, and say every few seconds how many complaints are there."""
-    expected = len(plan(setting))
+    """Load, and look every few seconds how many complaints are there; say so where there are more than before."""
+    expected, told = len(plan(setting)), 0
     task = asyncio.create_task(loading)
     while not (await asyncio.wait([task], timeout=TELL_EVERY.total_seconds()))[0]:
-        async with transaction(engine, AGENCY) as connection:
-            query = select(func.count()).where(receipt.c.idempotency_key.startswith(KEY, autoescape=True))
-            there = (await connection.execute(query)).scalar_one()
-        say(f"{there:,} of {expected:,} complaints are in the record …")
+        if (there := await _complaints_there(engine)) > told:
+            say(f"{there:,} of {expected:,} complaints are in the record …")
+        told = there
     return task.result()
+
+
+async def _complaints_there(engine: AsyncEngine) -> int:
+    async with transaction(engine, AGENCY) as connection:
+        query = select(func.count()).where(receipt.c.idempotency_key.startswith(KEY, autoescape=True))
+        return (await connection.execute(query)).scalar_one()
 
 
 async def _by_all_processors(settings: Settings, setting: Setting, now: datetime) -> Loaded:

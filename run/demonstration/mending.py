@@ -6,7 +6,8 @@ One plan works, the other does not. Codes are those of the default policy (polic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from models.commands import Actor
@@ -18,6 +19,8 @@ AMY: Final = Actor(name="amy", role=Role.ANALYST)
 LEO: Final = Actor(name="leo", role=Role.LIAISON)
 Whys = tuple[CauseCategory, tuple[str, ...]]
 """A chain of whys, and the branch it stands on."""
+InLanguages = Mapping[str, str]
+"""The same words by language, the agency's first one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,8 @@ class Mending:
     measures: tuple[PlannedMeasure, ...]
     reduction: float
     """By what share it is to become less."""
-    told_at_acceptance: str
-    told_at_verdict: str = ""
+    told_at_acceptance: InLanguages
+    told_at_verdict: InLanguages = field(default_factory=dict)
     """What complainants are told when it works."""
     thoughts_afterwards: tuple[Whys, ...] = ()
     """What is thought of when it does not work."""
@@ -103,15 +106,21 @@ MENDINGS: Final = (
             ),
         ),
         reduction=0.5,
-        told_at_acceptance=(
-            "You told us that our notices went to an old address although you had given us the new one at Eastside. "
-            "You were right: the address was written into one register and not into the other. We are joining the two."
-        ),
-        told_at_verdict=(
-            "You told us that our notices went to old addresses. The two registers have been joined since, and we have "
-            "counted every week: far fewer notices go astray than before. We go on counting for a year. Thank you for "
-            "telling us."
-        ),
+        told_at_acceptance={
+            "en": "You told us that our notices went to an old address although you had given us the new one at "
+            "Eastside. You were right: the address was written into one register and not into the other. We are "
+            "joining the two.",
+            "es": "Usted nos dijo que nuestros avisos llegaban a una dirección anterior aunque había dado la nueva en "
+            "Eastside. Tenía razón: la dirección se anotaba en un registro y no en el otro. Estamos uniendo los dos.",
+        },
+        told_at_verdict={
+            "en": "You told us that our notices went to old addresses. The two registers have been joined since, and "
+            "we have counted every week: far fewer notices go astray than before. We go on counting for a year. "
+            "Thank you for telling us.",
+            "es": "Usted nos dijo que nuestros avisos llegaban a direcciones anteriores. Desde entonces los dos "
+            "registros están unidos, y hemos contado cada semana: se pierden muchos menos avisos que antes. "
+            "Seguiremos contando durante un año. Gracias por decírnoslo.",
+        },
     ),
     Mending(
         name="desks",
@@ -144,10 +153,12 @@ MENDINGS: Final = (
             ),
         ),
         reduction=0.7,
-        told_at_acceptance=(
-            "You told us that your application went from Northgate to a desk that could not decide it. We have looked "
-            "at how the desk is chosen there, and are changing it."
-        ),
+        told_at_acceptance={
+            "en": "You told us that your application went from Northgate to a desk that could not decide it. We have "
+            "looked at how the desk is chosen there, and are changing it.",
+            "es": "Usted nos dijo que su solicitud pasó de Northgate a una oficina que no podía decidirla. Hemos "
+            "revisado cómo se elige allí la oficina, y lo estamos cambiando.",
+        },
         thoughts_afterwards=(
             (
                 CauseCategory.PROCESS,

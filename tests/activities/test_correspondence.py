@@ -9,6 +9,8 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from email import message_from_bytes
+from email.policy import SMTP
 from pathlib import Path
 
 import pytest
@@ -536,6 +538,22 @@ def test_a_message_id_stays_whole_however_long_the_domain_is() -> None:
     mail = a_mail()
 
     assert mail.message_id.encode() in message_of(mail).as_bytes()
+
+
+@pytest.mark.parametrize(
+    ("subject", "first"),
+    [
+        ("What we are putting right: news from Riverbend Department of Public Services", "What we are putting right"),
+        ("Our answer to your complaint RIV-ZB7R-55HF-29D9", "Our answer to your complaint RIV-ZB7R-55HF-29D9\r\n"),
+        ("Quién está viendo su queja, y qué falta para darle nuestra respuesta: noticias", "=?utf-8?q?Qui=C3=A9n"),
+    ],
+)
+def test_a_subject_begins_on_the_first_line_also_where_it_is_too_long_for_one(subject: str, first: str) -> None:
+    written = message_of(a_mail(subject=subject)).as_bytes()
+
+    assert f"\r\nSubject: {first}".encode() in written
+    assert message_from_bytes(written, policy=SMTP)["Subject"] == subject
+    assert max(len(line) for line in written.splitlines() if line.startswith((b"Subject", b" "))) <= 78
 
 
 def test_a_domain_in_another_script_is_spelled_in_ascii() -> None:

@@ -100,7 +100,7 @@ async def test_a_failure_that_has_tripled_is_flagged_with_all_its_evidence(troub
     counted = f"{week['observed']} issues in {len(behind)} complaints in {week['window_weeks']} weeks"
     assert counted in outcome.sentences[0]
     assert f"more than {week['threshold']} is unusual" in week["sentences"][0]
-    assert "It began in the week of 2 February 2026" in week["sentences"][1]
+    assert "It began in the week of February 2, 2026" in week["sentences"][1]
 
 
 async def test_the_evidence_is_what_chart_and_list_are_drawn_from(troubled: AsyncEngine) -> None:

@@ -497,6 +497,23 @@ async def test_the_first_night_is_tried_again_only_when_more_is_coded(
     assert seen == tries
 
 
+async def test_what_to_code_first_waits_for_no_more_than_the_root_causes_to_be_learnt(
+    worker_engine: AsyncEngine,
+) -> None:
+    texts, queued = texts_of(worker_engine), {}
+    real = texts.learn_texts
+
+    async def learn_texts(learning: TextLearning) -> TextLearnt:
+        queued[learning.kind] = len(await rows(worker_engine, "SELECT FROM coding_queue"))
+        return await real(learning)
+
+    texts.learn_texts = learn_texts  # type: ignore[method-assign]
+    await write(worker_engine, [*told(15, seed=1), one("rude staff", category="lost")])
+    await texts.first_night(AGENCY, NIGHT)
+
+    assert queued == {"failure": 0, "category": 1, "likeness": 1}
+
+
 async def test_looks_go_that_are_past_or_name_what_was_removed(learnt: AsyncEngine, owner_engine: AsyncEngine) -> None:
     (case_id,) = await write(learnt, [one("lost document")])
     drift = """INSERT INTO text_drift SELECT 'riverbend', 'failure', :week, 400, 90, '[]', :words, 0.01, :at"""

@@ -419,3 +419,18 @@ async def test_a_letter_by_post_is_not_said_to_be_sent_before_anybody_has_posted
 
     assert f"Letter (receipt) to the complainant {said}" in story
     assert ("to be printed and posted" in story) == ("email" not in contact)
+
+
+@pytest.mark.parametrize("contact", [{"post": "1 Elm Street"}, {"post": "1 Elm Street", "email": "jo@example.org"}])
+async def test_the_interface_says_of_a_letter_on_paper_when_it_could_be_posted_and_never_that_it_was_sent(
+    front: Front, contact: dict[str, str]
+) -> None:
+    taken = await front.open_case(contact=contact)
+    async with front.owner.begin() as connection:
+        await connection.execute(text("UPDATE outbox SET sent_at = :at"), {"at": NOW})
+    ann = await front.token(Role.CASEWORKER, name="ann")
+
+    (letter,) = (await front.client.get(f"/api/v1/complaints/{taken['id']}", headers=ann)).json()["letters"]
+
+    assert (letter["sent_at"] is None) == ("email" not in contact)
+    assert (letter["ready_to_post_at"] is None) == ("email" in contact)

@@ -263,10 +263,23 @@ async def test_that_no_failure_lacks_a_code_is_said_only_after_a_look(front: Fro
     assert ("Not looked at yet." in after, none in after) == (False, True)
 
 
+async def test_an_empty_queue_says_that_nothing_waits_and_when_it_is_looked_after_again(front: Front) -> None:
+    await a_week(front)
+    async with front.owner.begin() as connection:
+        await connection.execute(text("DELETE FROM coding_queue"))
+    await sign_in(front, Role.CASEWORKER, "ann")
+
+    words = await shown(front, "/coding")
+
+    assert "Nothing is chosen for this week: no answered complaint waits for its root cause." in words
+    assert "next on March 5, 2026, 2:00 am." in words
+
+
 async def test_before_anything_was_read_the_page_says_so(front: Front) -> None:
     await sign_in(front, Role.CASEWORKER, "ann")
 
     words = await shown(front, "/coding")
 
-    assert "Nothing is chosen for this week" in words
+    assert "Nothing is chosen yet: the words of complaints are read for the first time" in words
+    assert "and after that every night, next on March 5, 2026, 2:00 am." in words
     assert "they begin with fifty coded complaints" in words

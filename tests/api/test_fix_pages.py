@@ -250,14 +250,16 @@ async def test_people_of_a_file_are_listed_once_and_a_wrong_line_is_named(front:
         )
 
     good = await uploaded(
-        "name,email,language,remedy,amount,authority\n"
-        "Jo Rivers,jo@example.org,es,refund,25.50,Rule 7\nMo Lane,,,apology,,\n"
+        "name,email,post,language,remedy,amount,authority\n"
+        'Jo Rivers,jo@example.org,,es,refund,25.50,Rule 7\nMo Lane,,"1 Elm Street\nRiverbend",,apology,,\n,,,,,,\n'
     )
     short = await uploaded("name,email\nJo Rivers\n")
     odd = await uploaded("name,colour\nJo,green\n")
-    wrong = await uploaded("email,amount,authority\njo@example.org,1,Rule 7\nnobody,no,Rule 7\n")
+    wrong = await uploaded('email,amount,authority,post\njo@example.org,1,Rule 7,"1 Elm St\nHere"\nnobody,no,Rule 7,\n')
     foreign = await uploaded("name,email\nJosé,jo@example.org\n", "latin-1")
     twice = await uploaded("email\njo@example.org\nJO@example.org\n")
+    below = await uploaded("name,email\n\nJo,jo@example.org\n,\n")
+    torn = await uploaded("name,email\rJo,jo@example.org")
     nothing = await uploaded("name,remedy\nJo,apology\nMo,\nEd,none\n")
     nobody = await uploaded("name,email,remedy\n,,apology\n")
     unwritten = await uploaded("name,language,remedy\nJo,fr,apology\n")
@@ -268,18 +270,20 @@ async def test_people_of_a_file_are_listed_once_and_a_wrong_line_is_named(front:
     assert "Line 2 has more or fewer columns" in words(short.text)
     assert "The first line must name columns" in words(odd.text)
     assert "An address stands there twice" in words(twice.text)
-    assert "Person 2 of the file, email: this holds signs that cannot stand here." in words(wrong.text)
-    assert "Person 2 of the file, amount: this must be more than 0." in words(wrong.text)
+    assert "Line 3 of the file, email: this is not an e-mail address." in words(wrong.text)
+    assert "Line 3 of the file, amount: this must be more than 0." in words(wrong.text)
+    assert "Line 2 of the file: name the person, or give an address." in words(below.text)
+    assert "This file cannot be read as CSV" in words(torn.text)
     assert "This file is not in UTF-8" in words(foreign.text)
-    assert "Person 2 of the file, remedy: everybody on a list of remedies gets one; name it." in words(nothing.text)
-    assert "Name the person, or give an address" in words(nobody.text)
+    assert "Line 3 of the file, remedy: everybody on a list of remedies gets one; name it." in words(nothing.text)
+    assert "Line 2 of the file: name the person, or give an address." in words(nobody.text)
     assert "'fr' is not among the languages of this agency" in words(unwritten.text)
     async with front.owner.begin() as connection:
         query = text("SELECT contact, language, amount_cents, authority FROM affected_person ORDER BY number")
         rows = (await connection.execute(query)).all()
     assert [tuple(row) for row in rows] == [
         ({"name": "Jo Rivers", "email": "jo@example.org"}, "es", 2550, "Rule 7"),
-        ({"name": "Mo Lane", "email": ""}, "en", None, None),
+        ({"name": "Mo Lane", "email": "", "post": "1 Elm Street\nRiverbend"}, "en", None, None),
     ]
 
 
@@ -301,6 +305,18 @@ async def test_everybody_who_complained_of_it_is_found_by_the_cases(front: Front
     assert again.json() == first.json()
     assert (await shown(front, fix_id, sue))["affected"][0]["people_count"] == 1
     assert (nobody.status_code, nobody.json()["errors"][0]["field"]) == (422, "since")
+
+
+async def test_where_a_list_comes_from_is_said_with_the_day_as_on_all_pages(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    await front.open_case(contact={"name": "Jo Rivers", "email": "jo@example.org"})
+    fix_id = await a_fix(front, sue, cells=[{"measure": "intake", "family": "intake", "code": "too_slow"}])
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    listed = await by_form(front, fix_id, "list_affected", help="notify", since="2026-01-01", words="We mend it.")
+
+    assert listed.status_code == 303, words(listed.text)
+    assert "Everybody who complained of this since January 1, 2026" in words(await page_of(front, fix_id))
 
 
 async def test_one_odd_contact_of_an_import_breaks_no_list(front: Front) -> None:

@@ -128,7 +128,8 @@ def sentences_of_code() -> Iterator[str]:
             lines = node.body[1 if ast.get_docstring(node) else 0 :]
             parts = [part for line in lines for part in ast.walk(line)]
             yield from (part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str))
-    for table in (lifecycle._PHASES, views._STEPS, views._STEPS_WITHOUT_LETTERS, site._HEADINGS, site._FOR_THE_PUBLIC):
+    steps = (views._STEPS, views._STEPS_WITHOUT_LETTERS, views._STEPS_ON_PAPER)
+    for table in (lifecycle._PHASES, *steps, site._HEADINGS, site._FOR_THE_PUBLIC):
         yield from table.values()
     yield from (site.DONE["sent"], site._OTHER_HEADING, site._NOT_UNDERSTOOD, site._SEND_AGAIN)
 

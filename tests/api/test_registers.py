@@ -188,7 +188,7 @@ async def test_a_signal_is_put_off_no_longer_than_the_policy_lets_and_comes_back
 
     assert (too_long.status_code, put_off.status_code, waiting) == (422, 201, [])
     assert too_long.json()["errors"][0]["sentence"] == (
-        "'defer_until': a signal is put off for 20 business days at most; name a day up to 1 April 2026."
+        "'defer_until': a signal is put off for 20 business days at most; name a day up to April 1, 2026."
     )
     assert (put_off.json()["state"], put_off.json()["due_on"]) == ("snoozed", "2026-04-01")
 

@@ -158,7 +158,7 @@ async def test_a_summary_does_not_repeat_the_title(front: Front) -> None:
     async with front.owner.begin() as connection:
         await connection.exec_driver_sql(
             "UPDATE signal_week SET sentences = ARRAY['Dropped or lost: 9 complaints in 4 weeks.', "
-            "'It began in the week of 23 February 2026; that is seldom.']"
+            "'It began in the week of February 23, 2026; that is seldom.']"
         )
 
     page = words(await page_of(front, signal_id))
@@ -346,7 +346,7 @@ CARD = {
         "place": 2, "excess_per_quarter_at_least": 11.5, "harm": 1.4, "persistence": 1.1, "vulnerability": 1.25,
         "priority": 22.1, "formula": "At least 11.5 more …", "harm_known_of": [5, 9], "vulnerable_known_of": [6, 8],
     },
-    "doubts": ["The policy changed on 2 March 2026, within these weeks."],
+    "doubts": ["The policy changed on March 2, 2026, within these weeks."],
 }  # fmt: skip
 
 
@@ -554,7 +554,7 @@ async def test_title_sentence_and_complaints_are_of_the_place_of_the_latest_look
     async with front.owner.begin() as connection:
         await connection.exec_driver_sql(
             "UPDATE signal_week SET sentences = ARRAY['Dropped or lost, Benefit payments, Harbor Service Center, "
-            "channel Web: 9 complaints in 4 weeks.', 'It began in the week of 23 February 2026; that is seldom.']"
+            "channel Web: 9 complaints in 4 weeks.', 'It began in the week of February 23, 2026; that is seldom.']"
         )
     await coded(front, FAILURE)
 

@@ -177,3 +177,18 @@ async def test_one_look_at_ones_complaint_is_one_row_of_the_audit(front: Front) 
     note = {"action": "note", "note": "One more thing."}
     assert await seen_after(await front.client.post("/a/riverbend/track/act", data=note)) == (303, 1)
     assert await seen_after(await front.client.post("/a/riverbend/track/act", data=note | {"note": ""})) == (422, 2)
+
+
+async def test_whoever_gets_paper_reads_that_it_was_written_for_the_post_in_their_language(front: Front) -> None:
+    taken = await front.open_case(contact={"name": "Bo Lee", "post": "1 Elm Street"})
+    ann = await front.token(Role.CASEWORKER, name="ann")
+    assert (await front.act(taken["id"], ann, a_key(), action="acknowledge", text="We look into it.")).is_success
+
+    steps = [step["what"] for step in (await track(front, taken)).json()["steps"]]
+    front.client.cookies.set("complaint", f"{taken['reference']}.{taken['secret']}")
+    page = (await front.client.get("/a/riverbend/track/view", headers={"Accept-Language": "es"})).text
+
+    assert "We wrote a receipt to you, on paper, by post" in steps
+    assert "We wrote to you, on paper, by post" in steps
+    assert "Le escribimos un comprobante, en papel, por correo postal" in page
+    assert "Le enviamos un comprobante" not in page

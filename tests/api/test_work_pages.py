@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from uuid import UUID
@@ -14,7 +15,7 @@ from models.terms import Role, State
 from tests.api.conftest import NOW, Front
 from tests.api.test_case_page import a_proposed_case, words
 from tests.api.test_staff_pages import send, sign_in
-from tests.given import a_key
+from tests.given import a_key, a_policy
 
 
 async def a_day(front: Front) -> str:
@@ -39,6 +40,27 @@ async def test_the_desk_counts_and_lists_a_person_before_the_case_is_opened_and_
 
     assert tally_of(at_once) == tally_of(opened) == [1, 0, 1]
     assert at_once.count("data-row") == opened.count("data-row") == 1
+
+
+@pytest.mark.parametrize(("answer", "stored"), [("yes", True), ("no", False), ("", None)])
+async def test_the_desk_asks_about_vulnerable_circumstances_and_what_is_said_stands_when_the_case_is_resolved(
+    front: Front, answer: str, stored: bool | None
+) -> None:
+    desk = await a_day(front)
+    await sign_in(front, Role.CASEWORKER, "ann")
+    form = words((await front.client.get(desk)).text)
+
+    taken = await send(front, desk, key=a_key(), narrative="The sticker never came.", vulnerable=answer)
+
+    counts = a_policy().severity.vulnerable_circumstances_in("en")
+    assert f"Is the person affected in vulnerable circumstances? {counts} Not known (not asked) Yes No" in form
+    case_id = taken.headers["location"].partition("taken=")[2]
+    spot = (await front.client.get(f"{desk}/spot/{case_id}")).text
+    chosen = re.findall(r'value="(\w*)" selected', spot.partition('id="vulnerable"')[2].partition("</select>")[0])
+    assert chosen == ([answer] if answer else [])
+    async with front.owner.connect() as connection:
+        facts = json.loads((await connection.execute(text("SELECT facts FROM receipt"))).scalar_one())
+    assert facts.get("vulnerable") is stored
 
 
 async def test_who_may_not_open_cases_is_led_to_none_from_the_desk(front: Front) -> None:

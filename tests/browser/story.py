@@ -225,7 +225,7 @@ CARD = {
         "priority": 46.3, "harm_known_of": [19, 23],
         "formula": "At least 31.2 more than expected in a quarter × harm 1.4 × lasting 1.06 × vulnerable people 1 = 46",
     },
-    "doubts": ["The policy changed on 2 March 2026, within these weeks: a new code can look like a failure."],
+    "doubts": ["The policy changed on March 2, 2026, within these weeks: a new code can look like a failure."],
     "not_found": ["too few causes that are confirmed yet"],
     "by_office": [
         {"code": "central", "observed": 19, "expected": 3.1}, {"code": "harbor", "observed": 4, "expected": 3.1},

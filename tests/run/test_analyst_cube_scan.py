@@ -100,7 +100,7 @@ def test_a_week_that_is_not_over_is_not_read_and_it_is_said_which_was_judged_las
 
     assert document["signals"] == scanned(tmp_path, rows)[1]["signals"]
     assert (document["last_week_begins"], document["last_week_ends"]) == ("2026-05-25", "2026-05-31")
-    assert "The last week judged is that of 2026-05-25 to 2026-05-31" in said
+    assert "The last week judged is that of May 25, 2026 to May 31, 2026" in said
     assert ("was not read" in said) is (days > 0)
 
 

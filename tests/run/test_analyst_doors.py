@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -94,6 +97,49 @@ def test_a_change_far_beyond_the_table_is_a_slip_of_the_hand_and_one_in_the_next
     assert far[0] == WRONG_USE
     assert "lies beyond the table, which ends with week 60" in far[1]
     assert soon[0] == 0, soon[1]
+
+
+def columns_of(out: Path) -> set[str]:
+    """Return the columns of a table, or the fields of an object and of its signals."""
+    told = out.read_text("utf-8")
+    if not told.startswith("{"):
+        return set(told.partition("\n")[0].strip().split(","))
+    fields = json.loads(told)
+    return {*fields, *(name for signal in fields.get("signals", ()) for name in signal)}
+
+
+@pytest.mark.parametrize(
+    ("door", "table", "options"),
+    [
+        ("scan", "counts.csv", ("--from", "60", "--to", "60")),
+        ("effect", "counts.csv", ("--target", "a", "--controls", "b", "--changed-on", "40")),
+        ("disproportionality", "pairs.csv", ()),
+        ("cube-scan", "events.csv", ("--as-of", "2026-05-31")),
+        ("suggest", "texts.csv", ("--text", "text", "--label", "label")),
+    ],
+)
+def test_a_door_s_help_names_everything_that_its_result_holds(
+    counts: Path, door: str, table: str, options: tuple[str, ...]
+) -> None:
+    read, out = counts.parent / table, counts.parent / "out"
+    days = [date(2024, 6, 3) + timedelta(days=day) for day in range(728)]
+    surge = [f"{date(2026, 5, 25 + day % 7)},north" for day in range(40)]
+    rows = {
+        "pairs.csv": ["a,b", *("x,y" for _ in range(5)), "x,z", "w,z"],
+        "events.csv": ["received_on,office", *(f"{day},{('north', 'south')[day.day % 2]}" for day in days), *surge],
+        "texts.csv": ["text,label", *(f"{word} is lost,{word}" for word in ("form", "key") for _ in range(30))],
+    }
+    if table in rows:
+        read.write_text("\n".join(rows[table]) + "\n", encoding="utf-8")
+    asked_for = ("--train", str(read), "--test", str(read)) if door == "suggest" else (str(read),)
+
+    done = CliRunner().invoke(app, [door, *asked_for, *options, "--out", str(out)])
+    help_ = CliRunner().invoke(app, [door, "--help"], env={"COLUMNS": "200"}).output
+
+    assert done.exit_code == 0, done.output
+    named = set(re.findall(r"\w+", help_.partition("Out comes")[2].partition("Arguments")[0]))
+    assert columns_of(out) <= named
+    assert door != "cube-scan" or "q_value" in columns_of(out), "a signal was found"
 
 
 def test_no_door_writes_over_what_it_reads(counts: Path) -> None:

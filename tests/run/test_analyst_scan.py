@@ -53,6 +53,17 @@ def test_each_series_and_period_of_the_range_has_a_row(tmp_path: Path, counts: l
     assert 2.5 < float(found[-1]["expected"]) < 6.0
 
 
+def test_the_closing_line_tells_weeks_from_series(tmp_path: Path, counts: list[tuple[str, str, str]]) -> None:
+    path, out = written(tmp_path, [*counts, ("new", "130", "1")]), tmp_path / "flags.csv"
+
+    said = scan_counts(path, out, first="129", last="130")
+
+    assert said == (
+        "4 weeks judged in 3 series: 1 week with an alarm, in 1 series. 1 week could not be judged for want of a past."
+    )
+    assert "no alarm" in scan_counts(path, out, first="120", last="120")
+
+
 def test_the_order_of_rows_does_not_matter(tmp_path: Path, counts: list[tuple[str, str, str]]) -> None:
     sorted_by_week = sorted(counts, key=lambda row: int(row[1]))  # quiet still comes first
 

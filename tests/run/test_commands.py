@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from activities.interface import RootCauseOutcome, RootCauseRun
+from run import analyzing
 from run.analyzing import CannotAnalyze, analyze
 from run.embedded.temporal import free_port
 from run.settings import PROJECT_FOLDER, Settings
@@ -72,6 +74,40 @@ async def test_a_day_that_has_not_come_and_an_agency_that_is_none_are_not_analyz
         await analyze(settings, agency="riverbend", as_of=date(2999, 1, 1))
     with pytest.raises(CannotAnalyze, match="There is no agency nowhere"):
         await analyze(settings, agency="nowhere", as_of=None)
+
+
+async def test_what_takes_long_is_announced_before_it_begins(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path, worker_database_url=database.worker_url, master_key_file=tmp_path / "master.key")
+    settings.make_master_key()
+    told: list[str] = []
+
+    async def no_client(*_: object) -> None:
+        pass
+
+    async def looks(_client: object, run: RootCauseRun, _queue: str) -> RootCauseOutcome:
+        told.append("looks")
+        return RootCauseOutcome(
+            agency=run.agency,
+            as_of=date(2026, 3, 2),
+            inputs_hash="0" * 64,
+            cells=9,
+            raised=(),
+            seen_again=(),
+            sentences=(),
+        )
+
+    monkeypatch.setattr(analyzing, "temporal_client", no_client)
+    monkeypatch.setattr(analyzing, "look", looks)
+
+    lines = await analyze(settings, agency="riverbend", as_of=None, say=told.append)
+
+    assert told[0].startswith("A worker looks at every failure and place of riverbend")
+    assert told[1:] == ["looks"]
+    assert lines[0].startswith(
+        "riverbend, as of March 2, 2026: the weeks up to that of February 23, 2026 to March 1, 2026"
+    )
 
 
 async def test_a_worker_that_still_waits_for_temporal_stops_when_asked(database: Database, tmp_path: Path) -> None:

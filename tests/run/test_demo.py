@@ -24,6 +24,7 @@ from models.case import Case, new_case
 from models.clocks import next_moment
 from models.events import GENESIS_HASH, Event, chained
 from models.fixes import lifecycle as fix_lifecycle
+from models.fixes.commands import ApproveWords
 from models.fixes.fix import Fix, FixEvent
 from models.fixes.story import apply as apply_to_fix
 from models.fixes.terms import FixState, Occasion, Verdict
@@ -34,6 +35,7 @@ from models.receiving import Submission, intake_of
 from models.story import apply
 from models.terms import Action, State
 from run.demo import RATE, Asked, load_demo
+from run.demonstration import loading
 from run.demonstration.lives import Life, World
 from run.demonstration.loading import world_in, write_share
 from run.demonstration.plan import Fate, Planned, Setting, plan
@@ -168,6 +170,32 @@ def test_a_load_that_was_broken_off_goes_on_and_a_second_one_changes_nothing(
     told = f"The demonstration of 2026-11-18 is there already, {expected:,} complaints; nothing was changed."
     assert again == (told,)
     assert demonstration.asks("SELECT count(*) FROM receipt") == [(expected,)]
+
+
+async def test_how_far_the_load_is_is_said_only_where_it_has_come_further(
+    policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts, is_over = iter([0, 0, 300, 300, 600, 600]), asyncio.Event()
+    told: list[str] = []
+
+    async def there(_: object) -> int:
+        count = next(counts, None)
+        if count is None:
+            is_over.set()
+        return 600 if count is None else count
+
+    async def load() -> loading.Loaded:
+        await is_over.wait()
+        return loading.Loaded(written=900)
+
+    monkeypatch.setattr(loading, "_complaints_there", there)
+    monkeypatch.setattr(loading, "TELL_EVERY", timedelta(milliseconds=1))
+    setting = a_setting(policy, rate=FEWER)
+
+    await loading._while_telling(load(), None, setting, told.append)  # type: ignore[arg-type]
+
+    of = f"of {len(plan(setting)):,} complaints are in the record …"
+    assert told == [f"300 {of}", f"600 {of}"]
 
 
 def test_most_are_closed_and_some_go_on(demonstration: Demonstration) -> None:
@@ -339,6 +367,22 @@ def test_a_fix_that_does_not_work_was_opened_again_by_itself_and_waits_for_its_w
     assert [ended.effect.verdict for ended in fix.rounds] == [Verdict.NOT_EFFECTIVE]
     assert len(fix.causes) == 2, "what is thought of since"
     assert len(demonstration.asks("SELECT FROM fix_pending")) == 2
+
+
+def test_what_people_are_told_of_a_fix_stands_in_every_language_of_the_agency(
+    demonstration: Demonstration, policy: Policy
+) -> None:
+    events = demonstration.asks("SELECT canonical FROM fix_event WHERE action = 'approve_words'")
+    approved = [FixEvent.model_validate_json(bytes(canonical)).command for (canonical,) in events]
+    bodies = dict(demonstration.asks("SELECT id, body FROM fix_text"))
+
+    assert approved
+    for command in approved:
+        assert isinstance(command, ApproveWords)
+        translations = command.translations or ()
+        assert [each.language for each in translations] == list(policy.agency.languages[1:])
+        assert all("nos dijo" in bodies[each.words.id] for each in translations)
+        assert "You told us" in bodies[command.words.id]
 
 
 def test_nobody_is_written_to_about_what_is_over(demonstration: Demonstration) -> None:

@@ -33,7 +33,7 @@ def a_finding() -> Finding:
 def test_a_policy_that_changed_since_it_began_is_a_doubt() -> None:
     (doubt,) = doubts_of(a_finding(), [date(2026, 5, 4)])
 
-    assert doubt.startswith("The policy changed on 4 May 2026, within these weeks")
+    assert doubt.startswith("The policy changed on May 4, 2026, within these weeks")
 
 
 @pytest.mark.parametrize("day", [monday_of(LAST_WEEK - 5) - timedelta(days=1), monday_of(LAST_WEEK + 1)])

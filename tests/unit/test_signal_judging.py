@@ -262,7 +262,7 @@ def test_a_kind_that_is_new_is_one_signal_wherever_it_is_seen_and_told_as_new() 
     said = said_of(told, labels_of(POLICY), card["complaints"])
     assert (told.kind, told.finding.cell) == ("surge", Cell("HND", "HND1"))
     assert card["is_new"]
-    assert said[1].startswith("It is new: none came before the week of 15 December 2025")
+    assert said[1].startswith("It is new: none came before the week of December 15, 2025")
 
 
 def many_kinds() -> list[Issues]:

@@ -88,6 +88,20 @@ def test_the_threshold_is_about_where_alarms_begin() -> None:
     assert abs(result.threshold[0, -1] + 1 - begins) <= 1
 
 
+def test_after_weeks_of_too_many_a_week_of_the_usual_count_goes_on_with_the_alarm_so_its_threshold_is_below() -> None:
+    counts = counts_around(np.full(WEEKS, 20.0), 1.0, 1, seed=38)
+    counts[0, -3:] = (42, 35, 23)
+    fallen_back = counts.copy()
+    fallen_back[0, -1] = 12
+
+    result, ended = judged(counts), judged(fallen_back)
+
+    assert result.alarm[0].tolist() == [True, True, True]
+    assert result.threshold[0, 0] > result.expected[0, 0]
+    assert (result.threshold[0, 1:] < result.expected[0, 1:]).all()
+    assert not ended.alarm[0, -1]
+
+
 def test_chance_alone_alarms_no_more_often_than_it_says() -> None:
     settings = replace(SETTINGS, windows=(1, 2))
     counts = np.concatenate([counts_around(np.full(WEEKS, mean), 1.5, 500, seed=37) for mean in (0.3, 2.0, 10.0)])

@@ -15,6 +15,7 @@ LABELS = Labels(
     failures={"lost": "Document lost"},
     services={"housing": "Housing renewals"},
     offices={"leeds": "Leeds"},
+    day=lambda day: f"{day:%B} {day.day}, {day.year}",
 )
 FINDING = Finding(
     cell=Cell("documents", "lost", "housing", "leeds"),
@@ -34,7 +35,7 @@ FINDING = Finding(
 def test_a_finding_is_said_in_two_sentences() -> None:
     assert sentences(replace(FINDING, cell=Cell("documents", "lost", office="leeds")), LABELS) == (
         "Document lost, Leeds: 14 complaints in 4 weeks, where 4.1 were expected and more than 9 is unusual.",
-        "It began in the week of 26 October 2026; chance alone would do this here about once in 9 years.",
+        "It began in the week of October 26, 2026; chance alone would do this here about once in 9 years.",
     )
 
 
@@ -63,7 +64,7 @@ def test_expectations_are_said_to_two_figures(expected: float, said: str) -> Non
 def test_of_what_is_new_is_said_since_when_and_nothing_of_chance() -> None:
     said = sentences(replace(FINDING, new_since=week_of(date(2026, 10, 19))), LABELS)[1]
 
-    assert said.startswith("It is new: none came before the week of 19 October 2026;")
+    assert said.startswith("It is new: none came before the week of October 19, 2026;")
     assert "chance" not in said
 
 
@@ -76,7 +77,7 @@ def test_the_threshold_of_a_slow_rise_is_said_only_where_it_has_passed_it() -> N
         creep_sentences(FINDING, LABELS, None, excess=excess, threshold=14.0, years=20.0)[1] for excess in (9.0, 15.0)
     )
 
-    assert below == "It has been under way for 4 weeks, since the week of 26 October 2026."
+    assert below == "It has been under way for 4 weeks, since the week of October 26, 2026."
     assert "sums to 15, and chance alone passes 14 about once in 20 years" in above
 
 
