@@ -31,6 +31,7 @@ WORTHWHILE_FALL = 0.2
 WORTHWHILE_CHANCE_OF_RELAPSE = 0.05 / 104
 """Per week, so that a fix which lasts is called relapsed in two years with at most 0.05."""
 TRIGGER_WINDOWS = (4, 8, 13)
+TRIGGER_WEEKS_EARLIER = 12
 TRIGGER_CHANCE = 0.005
 HIGHEST_AUTOCORRELATION = 0.8
 SIGNIFICANT_AUTOCORRELATION = 1.645
@@ -285,7 +286,7 @@ def trigger_weeks(comparison: Comparison) -> int:
     found = 0
     for window in TRIGGER_WINDOWS:
         earlier, late = columns[:-window], columns[-window:]
-        if len(earlier) < EffectSettings().least_weeks_before or not comparison.target[0, earlier].any():
+        if len(earlier) < TRIGGER_WEEKS_EARLIER or not comparison.target[0, earlier].any():
             break
         is_earlier = np.zeros_like(comparison.is_before)
         is_earlier[0, earlier] = True

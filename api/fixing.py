@@ -41,9 +41,10 @@ from models.commands import Actor
 from models.fixes import lifecycle
 from models.fixes.affected import AffectedPerson
 from models.fixes.cells import name_of_cell
-from models.fixes.commands import FIX_COMMAND, MOST_CELLS, CellRef, FixCommand, Open
+from models.fixes.commands import FIX_COMMAND, MOST_CELLS, CellRef, FixCommand, Open, Plan
 from models.fixes.fix import Fix
 from models.fixes.terms import Help
+from models.fixes.watching import LEAST_WEEKS_TO_REFUTE, MOST_YEARS_AHEAD, furthest_ahead, judged_by
 from models.messages import Amount, ContentRef, canonical, sha256
 from models.policy import Policy
 from models.receiving import Text, text_of
@@ -234,9 +235,9 @@ def _check(asked: FixActionAsked, policy: Policy, standing: _Standing, today: da
             _check_person(check, "owner", asked.owner, standing.people)
         case PlanMeasureAsked():
             _check_person(check, "owner", asked.owner, standing.people)
-            _check_is_to_come(check, "due_on", asked.due_on, today)
+            _check_due(check, asked, standing.fix, today)
         case RegisterAsked(plan=plan):
-            _check_is_to_come(check, "plan.change_planned_on", plan.change_planned_on, today)
+            _check_days(check, plan, today)
             _check_cells(check, "plan.targets", plan.targets, policy)
             _check_cells(check, "plan.controls", plan.controls, policy)
         case ListAffectedAsked() if not standing.affected:
@@ -296,9 +297,28 @@ def _check_is_over(check: CodeCheck, field: str, day: date, today: date) -> None
         check.refuse(field, f"'{field}': this day has not come yet.")
 
 
-def _check_is_to_come(check: CodeCheck, field: str, day: date, today: date) -> None:
-    if day < today:
-        check.refuse(field, f"'{field}': this day has passed; name one that is still to come.")
+def _check_due(check: CodeCheck, asked: PlanMeasureAsked, fix: Fix, today: date) -> None:
+    """Name a day that has passed; a measure that is overdue may be planned anew and keep its day."""
+    known = fix.measure(asked.number)
+    if asked.due_on < today and (known is None or known.due_on != asked.due_on):
+        check.refuse("due_on", "'due_on': this day has passed; name today or a later day.")
+
+
+def _check_days(check: CodeCheck, plan: Plan, today: date) -> None:
+    """Name a change that has come or is too far off, and an answer before anybody could say that it does not work."""
+    planned_on = plan.change_planned_on
+    if not today <= planned_on <= furthest_ahead(today):
+        check.refuse(
+            "plan.change_planned_on",
+            "'plan.change_planned_on': a plan is frozen before its change; name today or a later day, within "
+            f"{MOST_YEARS_AHEAD} years.",
+        )
+    elif plan.look_on < (earliest := judged_by(planned_on, plan.transition_weeks, LEAST_WEEKS_TO_REFUTE)):
+        check.refuse(
+            "plan.look_on",
+            f"'plan.look_on': before {LEAST_WEEKS_TO_REFUTE} whole weeks after the change has settled nobody can say "
+            f"that it does not work; name {english_day(earliest)} or a later day.",
+        )
 
 
 def _check_follows_plan(check: CodeCheck, changed_on: date, fix: Fix, policy: Policy) -> None:

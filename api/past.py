@@ -37,6 +37,8 @@ class Past:
     weeks_before: int
     """Weeks that the change will be compared with, those still to come among them."""
     dispersion: float
+    holds_trigger: bool = False
+    """Whether the weeks that raised the signal are in the rates, for hardly any other is there."""
 
     @property
     def is_too_short(self) -> bool:
@@ -75,12 +77,13 @@ def past_of(
     weeks = [first + number * _WEEK for number in range((this_week - first) // _WEEK)]
     kept = [week for week in weeks if not raised_the_signal(week, trigger)]
     before = len(kept) + max((monday_of(planned_on) - this_week) // _WEEK, 0)
-    counted = weeks if compared_from is not None and len(kept) < LEAST_WEEKS_BEFORE else kept
+    holds_trigger = compared_from is not None and len(kept) < min(len(weeks), LEAST_WEEKS_BEFORE)
+    counted = weeks if holds_trigger else kept
     if not counted:
         return Past(0.0, 0.0, 0, before, 1.0)
     rows = np.array([[series[week] for week in counted] for series in (target, beside)], dtype=np.float64)
     per_week, controls_per_week = (float(rate) for rate in rows.mean(axis=1))
-    return Past(per_week, controls_per_week, len(counted), before, _dispersion(rows))
+    return Past(per_week, controls_per_week, len(counted), before, _dispersion(rows), holds_trigger)
 
 
 def _dispersion(rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:

@@ -54,7 +54,9 @@ def countable(kinds: Kinds) -> tuple[CellRef, ...]:
 
 
 def candidates(targets: Sequence[CellRef], kinds: Kinds, policy: Policy) -> tuple[Candidate, ...]:
-    """Return what targets may be compared with, the largest first; what shares complaints with a target is no control.
+    """Return what targets may be compared with; what shares complaints with a target is no control.
+
+    The proposed ones come first, the largest of them at the head.
 
     Near ones are proposed: the same failure at other offices, and other failures at the same office. Where these bring
     too few complaints to compare with, other failures of the same service at all offices are proposed too.
@@ -87,10 +89,10 @@ def _size(item: tuple[CellRef, float]) -> tuple[float, str]:
 
 
 def _lately(targets: Sequence[CellRef], kinds: Kinds) -> float:
-    """Return what targets brought a week in the last quarter, for a new failure was hardly there in the year."""
+    """Return what targets brought a week in the last quarter of what was counted: a new failure was hardly there before."""
+    last = max((week for weeks in kinds.values() for week in weeks), default=date.max)
     counts = weekly(kinds, targets)
-    last = max(counts, default=None)
-    return sum(n for week, n in counts.items() if last and week > last - QUARTER_WEEKS * _WEEK) / QUARTER_WEEKS
+    return sum(number for week, number in counts.items() if week > last - QUARTER_WEEKS * _WEEK) / QUARTER_WEEKS
 
 
 def is_new_since(targets: Sequence[CellRef], kinds: Kinds, began: date, today: date) -> bool:

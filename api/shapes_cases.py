@@ -101,7 +101,9 @@ class LetterView(Shape):
     letter: str
     recipient: str
     written_at: datetime
-    sent_at: Annotated[datetime | None, Field(description="When it went out by e-mail.")]
+    sent_at: Annotated[
+        datetime | None, Field(description="When it went out by e-mail; told while the contact is kept.")
+    ]
     ready_to_post_at: Annotated[
         datetime | None, Field(description="When it was written on paper, to be printed and posted; by e-mail, never.")
     ]

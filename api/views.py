@@ -69,8 +69,8 @@ _STEPS_WITHOUT_LETTERS = {
 }
 """The same where no letter can be sent: nothing is said to have gone out that has not."""
 _STEPS_ON_PAPER = {
-    Action.SEND_RECEIPT: "We wrote a receipt to you, on paper, by post",
-    Action.ACKNOWLEDGE: "We wrote to you, on paper, by post",
+    Action.SEND_RECEIPT: "We wrote your receipt, to be sent by post",
+    Action.ACKNOWLEDGE: "We wrote you a letter, to be sent by post",
 }
 """The same for whoever gets paper, which people print and post after it is written."""
 _WITH_THEIR_TEXT = {Action.ACKNOWLEDGE, Action.REQUEST_INFORMATION, Action.ANSWER} | _COMPLAINANTS_OWN

@@ -12,7 +12,7 @@ from api.pages.signal_words import SOURCES
 from api.pages.words import counted
 from api.reads.signals import SignalEvidence
 
-_NUMBER = re.compile(r"\d+")
+_PEOPLE = re.compile(r"(\d+) (?:people|persons?)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def _piece(each: SignalEvidence, place: Place) -> EvidenceLine:
 
 def people_beside(words: str, count: int | None) -> str:
     """Return for how many people something speaks; nothing where that is not known, or its words say the number."""
-    if count is None or str(count) in _NUMBER.findall(words.replace(",", "")):
+    if count is None or str(count) in _PEOPLE.findall(words.replace(",", "")):
         return ""
     return _people(count)
 

@@ -23,10 +23,10 @@ from api.problems import Problem, faults_of
 from api.shapes import FieldFault
 from api.shapes_fixes import FIX_TEXT_LIMIT, MOST_PEOPLE, FixActionAsked
 from models.fixes.cells import Kinds
-from models.fixes.commands import CellRef
+from models.fixes.commands import MOST_TRANSITION_WEEKS, CellRef
 from models.fixes.fix import Fix
 from models.fixes.terms import CauseCategory, EvidenceSource, FixAction, Help, MeasureKind, Occasion, Strength
-from models.fixes.watching import LEAST_WEEKS_BEFORE, judged_by
+from models.fixes.watching import LEAST_WEEKS_BEFORE, MOST_YEARS_AHEAD, furthest_ahead, judged_by
 from models.policy import Policy
 from models.wording import english_day
 
@@ -256,8 +256,9 @@ def errors_of(problem: Problem) -> dict[str, str]:
     """Return a problem's sentences by the fields of a form; under "" those of a file, with the line each is about."""
     if not problem.errors:
         return {"": problem.detail}
-    of_file = [_plainly(fault) for fault in problem.errors if "." in fault.field]
-    of_fields = {fault.field: _plainly(fault) for fault in problem.errors if "." not in fault.field}
+    errors = {fault.field.removeprefix("plan."): _plainly(fault) for fault in problem.errors}
+    of_file = [sentence for field, sentence in errors.items() if "." in field]
+    of_fields = {field: sentence for field, sentence in errors.items() if "." not in field}
     return of_fields | ({"": " ".join(of_file)} if of_file else {})
 
 
@@ -361,6 +362,10 @@ def _register(told: Told) -> dict[str, Any]:
     compared_from, typed_look = sent.day("compared_from"), sent.day("look_on")
     if not 0 < percent < PERCENT:
         sent.errors.setdefault("reduction", "Write a whole number from 1 to 99.")
+    if transition is not None and transition > MOST_TRANSITION_WEEKS:
+        sent.errors["transition_weeks"] = f"Write a whole number up to {MOST_TRANSITION_WEEKS}."
+    if planned_on is not None and planned_on > furthest_ahead(told.today):
+        sent.errors["change_planned_on"] = f"Name a day within {MOST_YEARS_AHEAD} years."
     if sent.errors or planned_on is None or transition is None:
         return {}
     trigger = (trigger_from, trigger_until) if trigger_from and trigger_until else None
@@ -398,8 +403,8 @@ _TOO_QUIET = (
 def _too_short(past: Past) -> str:
     return (
         f"Only {counted(past.weeks_before, 'weeks')} to compare with would lie before the change, and with fewer than "
-        f"{LEAST_WEEKS_BEFORE} nothing can be said of its effect: plan it for a later day; or name the day to look on "
-        "yourself, and its effect may never be known."
+        f"{LEAST_WEEKS_BEFORE} nothing can be said of its effect: plan it for a later day; or fill in 'Say at the "
+        "latest on' yourself, and its effect may never be known."
     )
 
 

@@ -148,6 +148,8 @@ def plan_proposal(proposal: Proposal, place: Place) -> PlanProposal:
         return _choice(proposal, place)
     past = proposal.past
     counted_over = counted(past.weeks, "weeks")
+    if past.holds_trigger:
+        counted_over += ", those that raised the signal among them, for hardly any other is there yet"
     return replace(
         _choice(proposal, place),
         baseline=f"{number(past.per_week)} a week over {counted_over}",
@@ -169,11 +171,16 @@ def _known(percent: int, proposal: Proposal, place: Place) -> str:
 def _novelty(proposal: Proposal, place: Place) -> str:
     if proposal.compared_from is None:
         return ""
-    soonest = judged_from(proposal.compared_from, proposal.trigger)
-    return (
+    said = (
         f"This was hardly there before the week of {place.times.day(proposal.compared_from)}, so only the weeks since "
-        f"then tell what comes without a change. A change on {place.times.day(soonest)} or later can be judged; one "
-        f"before that day leaves fewer than {LEAST_WEEKS_BEFORE} weeks to compare with."
+        "then tell what comes without a change."
+    )
+    soonest = judged_from(proposal.compared_from, proposal.trigger)
+    if soonest <= place.times.on(place.now):
+        return said
+    return (
+        f"{said} A change on {place.times.day(soonest)} or later can be judged; one before that day leaves fewer than "
+        f"{LEAST_WEEKS_BEFORE} weeks to compare with."
     )
 
 

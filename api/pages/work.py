@@ -164,12 +164,11 @@ async def queue(request: Request, services: Given, person: Annotated[Staff, Depe
     wanted = filter_of(asked, person.name)
     cursor = request.query_params.get("after") or None
     async with services.database.of(person.agency) as connection:
-        found = await cases(connection, wanted, cursor=cursor, limit=ROWS, now=place.now)
         looked = Looked.SEARCH if wanted.words else Looked.LIST
         await note_read(connection, person.agency, person.actor, looked, asked=wanted.told())
-        meant = await id_of_typed_reference(connection, wanted.words) if wanted.words else None
-    if meant is not None:
-        return on_to(request, f"/cases/{meant}")
+        if wanted.words and (meant := await id_of_typed_reference(connection, wanted.words)) is not None:
+            return on_to(request, f"/cases/{meant}")
+        found = await cases(connection, wanted, cursor=cursor, limit=ROWS, now=place.now)
     listed_as = address_with(asked)
     fields = _fields(place)
     older = f"/queue?{listed_as}&after={found.next_cursor}" if found.next_cursor else ""

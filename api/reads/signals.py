@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -54,12 +54,19 @@ _LIST = text(f"""
 """)
 _ONE = text(f"SELECT {_FIELDS} {_NOW} WHERE s.id = :id")
 _RAISED = text("""
-    SELECT min(s.began_week) AS began_week,
-           min(date_trunc('week', w.as_of + 1)::date - 7 * w.window_weeks) AS first_day,
-           max(date_trunc('week', w.as_of + 1)::date - 1) AS last_day
+    SELECT (SELECT min(began_week) FROM signal WHERE id = ANY (:signals)) AS began_week,
+           date_trunc('week', w.as_of + 1)::date - 7 * w.window_weeks AS first_day,
+           date_trunc('week', w.as_of + 1)::date - 1 AS last_day
     FROM signal s
-    JOIN LATERAL (SELECT * FROM signal_week w WHERE w.signal_id = s.id ORDER BY w.as_of LIMIT 1) w ON true
-    WHERE s.id = ANY (:signals)
+    JOIN agency a ON a.slug = s.agency
+    LEFT JOIN LATERAL (
+        SELECT max((d.decided_at AT TIME ZONE a.time_zone)::date) AS day FROM signal_decision d
+        WHERE d.signal_id = s.id AND d.decision IN ('reject', 'defer')
+    ) AS left_alone ON true
+    JOIN LATERAL (
+        SELECT * FROM signal_week w WHERE w.signal_id = s.id ORDER BY w.as_of > left_alone.day DESC NULLS LAST, w.as_of LIMIT 1
+    ) AS w ON true
+    WHERE s.id = :opened_by
 """)
 _STANDINGS = text("""
     SELECT signal_id, state, why, due_on, last_seen_on, expired_on
@@ -237,16 +244,23 @@ async def signal_by_id(connection: AsyncConnection, signal_id: UUID) -> SignalRo
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """When what signals speak of began, a Monday, and the days, first to last, of the weeks that raised them."""
+    """When what signals speak of began, a Monday, and the days, first to last, of the weeks that led to a fix."""
 
     began_week: date
     by: tuple[date, date]
 
 
-async def began_and_raised(connection: AsyncConnection, signal_ids: Iterable[UUID]) -> Raised | None:
-    """Return it of signals together, or None of none; weeks that came after they were raised did not raise them."""
-    row = (await connection.execute(_RAISED, {"signals": list(signal_ids)})).one()
-    return None if row.began_week is None else Raised(row.began_week, (row.first_day, row.last_day))
+async def began_and_raised(connection: AsyncConnection, signal_ids: Sequence[UUID]) -> Raised | None:
+    """Return it of a fix's signals, the one that opened it first; None of none.
+
+    The weeks that led to a fix are those of the look that raised the signal that opened it, or that brought it back
+    after somebody had left it alone. What came later was not chosen for being high, nor what linked signals count.
+    """
+    if not signal_ids:
+        return None
+    asked = {"signals": list(signal_ids), "opened_by": signal_ids[0]}
+    row = (await connection.execute(_RAISED, asked)).one_or_none()
+    return None if row is None else Raised(row.began_week, (row.first_day, row.last_day))
 
 
 async def standings_of(connection: AsyncConnection, signal_ids: Iterable[UUID], at: Viewed) -> dict[UUID, Standing]:

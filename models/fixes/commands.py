@@ -28,6 +28,7 @@ from models.messages import Code, ContentRef, Message, canonical_message, sha256
 
 MOST_CELLS = 50
 MOST_MEASURES = 50
+MOST_TRANSITION_WEEKS = 26
 MOST_SENTENCES = 200
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -163,7 +164,7 @@ class Plan(Message):
     baseline_rate: Rate
     target_reduction: Share = 0.5
     change_planned_on: date
-    transition_weeks: Annotated[int, Field(ge=0, le=26)] = 2
+    transition_weeks: Annotated[int, Field(ge=0, le=MOST_TRANSITION_WEEKS)] = 2
     trigger_from: date | None = None
     trigger_until: date | None = None
     compared_from: date | None = None

@@ -9,7 +9,6 @@ from models.commands import Actor
 from models.fixes.commands import FixCommand
 from models.fixes.fix import Fix
 from models.fixes.terms import FixAction, Occasion, Strength
-from models.fixes.watching import LEAST_WEEKS_TO_REFUTE, judged_by
 from models.fixes.wording import action_in_words
 from models.refusals import AlreadyDone, Incomplete, NeedsApproval, Refused, SamePerson
 from models.wording import english_day
@@ -142,19 +141,6 @@ def everything_is_in_effect(fix: Fix, command: FixCommand) -> Refused | None:
     last_on, number = max(late)
     day = english_day(last_on)
     return Incomplete(f"Measure {number} takes effect on {day}: the change is not in place before that day.")
-
-
-def look_leaves_time_to_judge(fix: Fix, command: FixCommand) -> Refused | None:
-    """Refuse a day by which nobody could say yet that the change does not work."""
-    assert command.action is FixAction.REGISTER
-    plan = command.plan
-    earliest = judged_by(plan.change_planned_on, plan.transition_weeks, LEAST_WEEKS_TO_REFUTE)
-    if plan.look_on >= earliest:
-        return None
-    return Incomplete(
-        f"On {english_day(plan.look_on)} it is too early to say whether the change works: choose "
-        f"{english_day(earliest)} or later, {LEAST_WEEKS_TO_REFUTE} whole weeks after it has settled."
-    )
 
 
 def list_is_new(fix: Fix, command: FixCommand) -> Refused | None:

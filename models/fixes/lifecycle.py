@@ -72,7 +72,7 @@ TRANSITIONS: tuple[FixTransition, ...] = (
     ),
     FixTransition(
         FixAction.REGISTER, _SHAPED, FixState.IN_HAND, _DECIDERS,
-        guards=(guards.is_worked_out, guards.weak_plans_are_signed_off), checks=(guards.look_leaves_time_to_judge,),
+        guards=(guards.is_worked_out, guards.weak_plans_are_signed_off),
     ),
     FixTransition(
         FixAction.FINISH_MEASURE, {FixState.IN_HAND}, None, _DOERS, checks=(guards.measure_is_open,),

@@ -26,6 +26,7 @@ LEAST_WEEKS_BEFORE = 6
 """With fewer weeks before a change nothing is said of its effect (analytics/effect.py)."""
 LEAST_WEEKS_TO_REFUTE = 8
 """Before so many weeks after a change nobody says that it does not work (analytics/effect.py)."""
+MOST_YEARS_AHEAD = 10
 END_OF_WATCH_KEY = "end-watch"
 
 
@@ -67,6 +68,11 @@ def first_changed_week(changed_on: date, transition_weeks: int) -> date:
 def judged_by(changed_on: date, transition_weeks: int, weeks: int) -> date:
     """Return the day on which so many weeks after the change are complete."""
     return first_changed_week(changed_on, transition_weeks) + timedelta(weeks=weeks)
+
+
+def furthest_ahead(today: date) -> date:
+    """Return the last day on which a change may be planned."""
+    return today + timedelta(days=366 * MOST_YEARS_AHEAD)
 
 
 def next_look(fix: Fix, rhythm: Rhythm) -> LookDue | None:

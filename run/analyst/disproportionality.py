@@ -16,10 +16,10 @@ import numpy as np
 
 from analytics.arrays import IntArray
 from analytics.disproportionality import Disproportion, disproportionality
-from run.analyst.tables import BadTable, WrongOption, whole_or_not
+from run.analyst.tables import BadTable, WrongOption, check_heading, whole_or_not
 
 NEEDED = ("a", "b")
-ALLOWED = (*NEEDED, "stratum", "id")
+OPTIONAL = ("stratum", "id")
 OUT_COLUMNS = ("a", "b", "n", "expected", "ebgm", "eb05", "eb95")
 SIGNAL_EB05 = 2.0
 SIGNAL_COUNT = 3
@@ -89,7 +89,9 @@ def _rows(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _codes_of(path: Path, rows: Iterator[tuple[int, list[str]]]) -> dict[str, _Codes]:
-    columns = _columns(path, *next(rows, (1, [])))
+    line, heading = next(rows, (1, []))
+    columns = [name.strip() for name in heading]
+    check_heading(f"{path}, line {line}", columns, NEEDED, OPTIONAL)
     codes = {name: _Codes() for name in columns}
     stratum_of: dict[int, int] = {}
     for line, row in rows:
@@ -108,21 +110,6 @@ def _codes_of(path: Path, rows: Iterator[tuple[int, list[str]]]) -> dict[str, _C
     if not codes["a"].names():
         raise BadTable(f"{path} holds no pairs below its heading; give a row for each.")
     return codes
-
-
-def _columns(path: Path, line: int, heading: list[str]) -> list[str]:
-    """Return the names in the heading, or raise BadTable for one that is unknown, repeated or missing."""
-    columns = [name.strip() for name in heading]
-    said = "give a and b, and if you like stratum and id"
-    for name in columns:
-        if name not in ALLOWED:
-            raise BadTable(f"{path}, line {line}: there is no use for a column {name!r}; {said}.")
-        if columns.count(name) > 1:
-            raise BadTable(f"{path}, line {line}: the column {name} stands there twice; {said}.")
-    for name in NEEDED:
-        if name not in columns:
-            raise BadTable(f"{path}, line {line}: the column {name} is missing; {said}.")
-    return columns
 
 
 def _write(out: Path, found: Disproportion, a_names: list[str], b_names: list[str]) -> None:

@@ -27,10 +27,10 @@ from analytics.effect import Effect, EffectSettings, RateRatio
 from analytics.effect_checks import Checks, Study, assess, without_trigger
 from analytics.effect_words import LeftOut, sentences
 from models.wording import english_day
-from run.analyst.tables import BadTable, WrongOption
+from run.analyst.tables import BadTable, WrongOption, check_heading
 
 NEEDED = ("series", "period", "count")
-ALLOWED = (*NEEDED, "exposure")
+OPTIONAL = ("exposure",)
 MOST_NEIGHBOURS = 100
 """So many other series of the file are looked at for complaints that moved, unless they are named."""
 
@@ -152,7 +152,8 @@ def _numbered(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, list[str]
 
 
 def _table_of(path: Path, rows: Iterator[tuple[int, list[str]]]) -> dict[str, _Series]:
-    header = _header(path, next(rows, (1, []))[1])
+    header = next(rows, (1, []))[1]
+    check_heading(f"{path}, line 1", header, NEEDED, OPTIONAL)
     position = {name: header.index(name) for name in header}
     table: dict[str, _Series] = {}
     kind: type | None = None
@@ -177,19 +178,6 @@ def _table_of(path: Path, rows: Iterator[tuple[int, list[str]]]) -> dict[str, _S
             )
         series.rows[period] = (count, exposure, line)
     return table
-
-
-def _header(path: Path, header: list[str]) -> list[str]:
-    said = "the columns are series, period, count and, if you like, exposure"
-    for name in header:
-        if name not in ALLOWED:
-            raise BadTable(f"{path}, line 1: there is no use for a column {name!r}; {said}.")
-        if header.count(name) > 1:
-            raise BadTable(f"{path}, line 1: the column {name} stands there twice; {said}.")
-    for name in NEEDED:
-        if name not in header:
-            raise BadTable(f"{path}, line 1: the column {name} is missing; {said}.")
-    return header
 
 
 def _period(where: str, text: str) -> Period:

@@ -29,16 +29,7 @@ def read_table(path: Path, needed: tuple[str, ...], optional: tuple[str, ...] = 
     first line.
     """
     header = _header(path)
-    for name in needed:
-        if name not in header:
-            raise BadTable(f"{path}, line 1: there is no column {name}; the columns are {_listed(needed, optional)}.")
-    for name in header:
-        if name not in {*needed, *optional}:
-            raise BadTable(
-                f"{path}, line 1: the column {name!r} is unknown; the columns are {_listed(needed, optional)}."
-            )
-        if header.count(name) > 1:
-            raise BadTable(f"{path}, line 1: the column {name} is there twice; keep one.")
+    check_heading(f"{path}, line 1", header, needed, optional)
     # polars fills a short row up without a word.
     if (fault := _first_uneven_line(path, len(header))) is not None:
         raise BadTable(fault)
@@ -52,6 +43,18 @@ def read_table(path: Path, needed: tuple[str, ...], optional: tuple[str, ...] = 
     if table.is_empty():
         raise BadTable(f"{path}, line 1: there is no row under it; give at least one.")
     return table.with_columns(pl.col(header).fill_null(""))
+
+
+def check_heading(where: str, names: list[str], needed: tuple[str, ...], optional: tuple[str, ...]) -> None:
+    """Raise BadTable if a column is missing, unknown or there twice."""
+    for name in needed:
+        if name not in names:
+            raise BadTable(f"{where}: there is no column {name}; the columns are {_listed(needed, optional)}.")
+    for name in names:
+        if name not in {*needed, *optional}:
+            raise BadTable(f"{where}: the column {name!r} is unknown; the columns are {_listed(needed, optional)}.")
+        if names.count(name) > 1:
+            raise BadTable(f"{where}: the column {name} is there twice; keep one.")
 
 
 def first_bad_line(table: pl.DataFrame, is_bad: pl.Expr) -> dict[str, str] | None:

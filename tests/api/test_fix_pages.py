@@ -462,6 +462,25 @@ async def test_a_plan_is_added_up_beside_the_loop_that_serves_others(
     assert threading.main_thread() not in read_in
 
 
+async def test_a_day_that_has_passed_is_told_beside_its_field(front: Front) -> None:
+    await weekly_counts(front, "northgate", 5)
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    fix_id = await a_fix(front, sue)
+    await done(front, fix_id, sue, *WORKED_OUT)
+    await sign_in(front, Role.SUPERVISOR, "sue")
+    typed = {"targets": "cause||HND3||", "reduction": "50", "transition_weeks": "2"}
+
+    past = await by_form(front, fix_id, "register", **typed, change_planned_on="2026-03-03")
+    never = await by_form(front, fix_id, "register", **typed, change_planned_on="9999-12-30")
+    long = await by_form(
+        front, fix_id, "register", **typed | {"transition_weeks": "999"}, change_planned_on="2026-04-06"
+    )
+
+    assert "Change planned on: A plan is frozen before its change; name today or a later day" in words(past.text)
+    assert "Change planned on: Name a day within ten years." in words(never.text)
+    assert "Weeks to settle: Write a whole number up to 26." in words(long.text)
+
+
 async def test_the_plan_of_a_brand_new_failure_proposes_the_weeks_since_it_began_and_freezes_them(front: Front) -> None:
     await weekly_counts(front, "northgate", 5, weeks=20)
     await weekly_counts(front, "harbor", 20)

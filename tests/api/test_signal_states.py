@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
-from api.reads.signals import Standing, Viewed, standings_of
+from api.reads.signals import Raised, Standing, Viewed, began_and_raised, standings_of
+from models.aggregates import monday_of
 from tests.api.conftest import Front
 from tests.api.test_registers import a_signal
 
@@ -214,3 +215,33 @@ async def test_an_earlier_fix_that_has_ended_brings_nothing_back_while_another_i
     await seen(front, signal_id, date(2026, 3, 21), 5)
 
     assert (await standing(front, signal_id, date(2026, 3, 21))).state == "taken_up"
+
+
+async def test_the_weeks_that_led_to_a_fix_are_those_of_the_look_that_raised_its_signal_or_brought_it_back(
+    front: Front, signal_id: UUID
+) -> None:
+    opened_by, linked = signal_id, await a_signal(front, began_week=date(2025, 10, 13))
+    await seen(front, linked, SEEN_ON + timedelta(weeks=20), 9)
+
+    async def raised() -> Raised | None:
+        async with front.services.database.of("riverbend") as connection:
+            return await began_and_raised(connection, [opened_by, linked])
+
+    at_first = await raised()
+    await decided(front, opened_by, "reject", SEEN_ON + timedelta(days=2))
+    left_alone = await raised()
+    back_on = SEEN_ON + timedelta(weeks=10)
+    await seen(front, opened_by, back_on, 20)
+    brought_back = await raised()
+
+    assert at_first is not None
+    assert (at_first.began_week, at_first.by) == (date(2025, 10, 13), four_weeks_to(SEEN_ON))
+    assert left_alone == at_first
+    assert brought_back is not None
+    assert brought_back.by == four_weeks_to(back_on)
+
+
+def four_weeks_to(as_of: date) -> tuple[date, date]:
+    """Return the first and the last day of the four whole weeks that a look as of that day counts."""
+    before = monday_of(as_of + timedelta(days=1))
+    return before - timedelta(weeks=4), before - timedelta(days=1)

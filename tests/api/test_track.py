@@ -188,7 +188,7 @@ async def test_whoever_gets_paper_reads_that_it_was_written_for_the_post_in_thei
     front.client.cookies.set("complaint", f"{taken['reference']}.{taken['secret']}")
     page = (await front.client.get("/a/riverbend/track/view", headers={"Accept-Language": "es"})).text
 
-    assert "We wrote a receipt to you, on paper, by post" in steps
-    assert "We wrote to you, on paper, by post" in steps
-    assert "Le escribimos un comprobante, en papel, por correo postal" in page
+    assert "We wrote your receipt, to be sent by post" in steps
+    assert "We wrote you a letter, to be sent by post" in steps
+    assert "Escribimos su comprobante, para enviárselo por correo postal" in page
     assert "Le enviamos un comprobante" not in page

@@ -13,11 +13,10 @@ from pydantic import ValidationError
 from models.commands import Actor
 from models.fixes import commands as asked
 from models.fixes import lifecycle
-from models.fixes.fix import Fix, FixEvent
+from models.fixes.fix import Fix
 from models.fixes.lifecycle import TRANSITIONS
 from models.fixes.story import apply, fold
 from models.fixes.terms import FixAction, FixState, Occasion, Strength, Verdict
-from models.fixes.watching import LEAST_WEEKS_TO_REFUTE, first_changed_week
 from models.fixes.wording import ACTION_NAMES
 from models.messages import canonical_message
 from models.refusals import AlreadyDone, Incomplete, NeedsApproval, Refused, SamePerson, Stale, WrongRole, WrongState
@@ -253,20 +252,6 @@ def test_the_frozen_plan_has_one_hash_and_every_change_another() -> None:
 def test_a_plan_that_could_not_be_judged_is_refused(told: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         a_plan(**told)
-
-
-def test_no_plan_promises_an_answer_before_anybody_could_say_that_the_change_does_not_work() -> None:
-    ready = done(fix_at(FixState.WORKED_OUT), *WORKED_OUT)
-    settled = first_changed_week(CHANGED_ON, 2)
-    soonest = settled + timedelta(weeks=LEAST_WEEKS_TO_REFUTE)
-
-    def registered(look_on: date) -> FixEvent:
-        plan = a_plan(transition_weeks=2, look_on=look_on)
-        return lifecycle.decide(ready, asked.Register(actor=SUE, key=a_key(), plan=plan), MONDAY)
-
-    assert registered(soonest).target is FixState.IN_HAND
-    with pytest.raises(Incomplete, match="too early to say whether the change works: choose June 15, 2026 or later"):
-        registered(soonest - timedelta(days=1))
 
 
 def test_a_broad_cell_contains_the_narrow_ones() -> None:
