@@ -89,7 +89,7 @@ def _size(item: tuple[CellRef, float]) -> tuple[float, str]:
 
 
 def _lately(targets: Sequence[CellRef], kinds: Kinds) -> float:
-    """Return what targets brought a week in the last quarter of what was counted: a new failure was hardly there before."""
+    """Return what targets brought a week in the last quarter that was counted: what is new was hardly there before."""
     last = max((week for weeks in kinds.values() for week in weeks), default=date.max)
     counts = weekly(kinds, targets)
     return sum(number for week, number in counts.items() if week > last - QUARTER_WEEKS * _WEEK) / QUARTER_WEEKS

@@ -64,7 +64,8 @@ _RAISED = text("""
         WHERE d.signal_id = s.id AND d.decision IN ('reject', 'defer')
     ) AS left_alone ON true
     JOIN LATERAL (
-        SELECT * FROM signal_week w WHERE w.signal_id = s.id ORDER BY w.as_of > left_alone.day DESC NULLS LAST, w.as_of LIMIT 1
+        SELECT * FROM signal_week w WHERE w.signal_id = s.id
+        ORDER BY w.as_of > left_alone.day DESC NULLS LAST, w.as_of LIMIT 1
     ) AS w ON true
     WHERE s.id = :opened_by
 """)

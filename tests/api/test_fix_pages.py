@@ -477,7 +477,7 @@ async def test_a_day_that_has_passed_is_told_beside_its_field(front: Front) -> N
     )
 
     assert "Change planned on: A plan is frozen before its change; name today or a later day" in words(past.text)
-    assert "Change planned on: Name a day within ten years." in words(never.text)
+    assert "Change planned on: Name a day within 10 years." in words(never.text)
     assert "Weeks to settle: Write a whole number up to 26." in words(long.text)
 
 

@@ -244,10 +244,10 @@ def test_the_door_counts_a_report_once_and_knows_strata(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "line 1: the column a is missing"),
-        ("a\nx\n", "line 1: the column b is missing"),
-        ("a,b,n\nx,y,3\n", "line 1: there is no use for a column 'n'"),
-        ("a,b,a\nx,y,x\n", "line 1: the column a stands there twice"),
+        ("", "line 1: there is no column a"),
+        ("a\nx\n", "line 1: there is no column b"),
+        ("a,b,n\nx,y,3\n", "line 1: the column 'n' is unknown"),
+        ("a,b,a\nx,y,x\n", "line 1: the column a is there twice"),
         ("a,b\n", "no pairs below its heading"),
         ("a,b\nx,y\nx\n", "line 3: the heading has 2 fields and this row 1"),
         ("a,b\nx,y\nx, \n", "line 3: b is empty"),
