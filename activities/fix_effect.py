@@ -28,12 +28,19 @@ from models.fixes.cells import Kinds, by_kind, families_of, family_of, name_of_c
 from models.fixes.commands import CellRef, Effect, Plan
 from models.fixes.fix import Fix
 from models.fixes.terms import Verdict
-from models.fixes.watching import DAYS_PER_WEEK, compared_since, first_changed_week, raised_the_signal
+from models.fixes.watching import (
+    DAYS_PER_WEEK,
+    compared_since,
+    first_changed_week,
+    is_registered_afterwards,
+    raised_the_signal,
+)
 from models.messages import canonical, canonical_message, sha256
 from models.policy import Policy
 from models.wording import english_day
 
 MOST_SIBLINGS = 20
+_AFTERWARDS = "The plan was frozen after the change: nobody was held beforehand to what it says."
 _VERDICTS = {
     Said.EFFECTIVE: Verdict.EFFECTIVE,
     Said.NOT_EFFECTIVE: Verdict.NOT_EFFECTIVE,
@@ -97,6 +104,8 @@ def effect_of(fix: Fix, totals: Totals, as_of: date, policy: Policy) -> Effect:
         names=counted.names,
         weeks=[english_day(week) for week in counted.weeks],
     )
+    if is_registered_afterwards(fix, policy.calendar):
+        said = (*said, _AFTERWARDS)
     return _effect(fix, judged, as_of, said, inputs_hash)
 
 

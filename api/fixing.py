@@ -231,11 +231,8 @@ def _check(asked: FixActionAsked, policy: Policy, standing: _Standing, today: da
     if isinstance(asked, ListAffectedAsked | ApproveWordsAsked):
         _check_translations(check, asked.translations or (), policy)
     match asked:
-        case AssignFixAsked():
+        case AssignFixAsked() | PlanMeasureAsked():
             _check_person(check, "owner", asked.owner, standing.people)
-        case PlanMeasureAsked():
-            _check_person(check, "owner", asked.owner, standing.people)
-            _check_due(check, asked, standing.fix, today)
         case RegisterAsked(plan=plan):
             _check_days(check, plan, today)
             _check_cells(check, "plan.targets", plan.targets, policy)
@@ -250,7 +247,6 @@ def _check(asked: FixActionAsked, policy: Policy, standing: _Standing, today: da
             _check_is_over(check, "done_on", asked.done_on, today)
         case PutInPlaceAsked():
             _check_is_over(check, "changed_on", asked.changed_on, today)
-            _check_follows_plan(check, asked.changed_on, standing.fix, policy)
     check.done()
 
 
@@ -297,36 +293,17 @@ def _check_is_over(check: CodeCheck, field: str, day: date, today: date) -> None
         check.refuse(field, f"'{field}': this day has not come yet.")
 
 
-def _check_due(check: CodeCheck, asked: PlanMeasureAsked, fix: Fix, today: date) -> None:
-    """Name a day that has passed; a measure that is overdue may be planned anew and keep its day."""
-    known = fix.measure(asked.number)
-    if asked.due_on < today and (known is None or known.due_on != asked.due_on):
-        check.refuse("due_on", "'due_on': this day has passed; name today or a later day.")
-
-
 def _check_days(check: CodeCheck, plan: Plan, today: date) -> None:
-    """Name a change that has come or is too far off, and an answer before anybody could say that it does not work."""
+    """Name a change that is too far off, and an answer before anybody could say that it does not work."""
     planned_on = plan.change_planned_on
-    if not today <= planned_on <= furthest_ahead(today):
-        check.refuse(
-            "plan.change_planned_on",
-            "'plan.change_planned_on': a plan is frozen before its change; name today or a later day, within "
-            f"{MOST_YEARS_AHEAD} years.",
-        )
+    if planned_on > furthest_ahead(today):
+        check.refuse("plan.change_planned_on", f"'plan.change_planned_on': name a day within {MOST_YEARS_AHEAD} years.")
     elif plan.look_on < (earliest := judged_by(planned_on, plan.transition_weeks, LEAST_WEEKS_TO_REFUTE)):
         check.refuse(
             "plan.look_on",
             f"'plan.look_on': before {LEAST_WEEKS_TO_REFUTE} whole weeks after the change has settled nobody can say "
             f"that it does not work; name {english_day(earliest)} or a later day.",
         )
-
-
-def _check_follows_plan(check: CodeCheck, changed_on: date, fix: Fix, policy: Policy) -> None:
-    """Name a change that was in place before anybody had frozen how it is judged."""
-    registered_on = policy.calendar.local_date(fix.registered_at) if fix.registered_at else changed_on
-    if changed_on < registered_on:
-        day = english_day(registered_on)
-        check.refuse("changed_on", f"'changed_on': the plan was registered on {day}; name a day from then on.")
 
 
 def _check_cells(check: CodeCheck, field: str, cells: Iterable[CellRef], policy: Policy) -> None:

@@ -439,6 +439,7 @@ class FixView(Shape):
     signed_off_by: str | None
     plan: PlanView | None
     registered_at: Annotated[datetime | None, Field(description="When the plan was frozen.")]
+    is_registered_afterwards: Annotated[bool, Field(description="The plan was frozen after its change was in place.")]
     changed_on: date | None
     effect: Effect | None
     effective_on: date | None

@@ -31,7 +31,7 @@ from models.fixes import lifecycle
 from models.fixes.commands import ApproveWords, Plan, Translation
 from models.fixes.fix import Fix, Measure, Round
 from models.fixes.terms import FixAction, FixState
-from models.fixes.watching import Rhythm, next_look, watch_ends_at
+from models.fixes.watching import Rhythm, is_registered_afterwards, next_look, watch_ends_at
 from models.messages import ContentRef
 from models.policy import Policy
 from models.terms import Role
@@ -116,6 +116,7 @@ def fix_view(dossier: FixDossier, actor: Actor, policy: Policy) -> FixView:
         signed_off_by=fix.signed_off_by,
         plan=_plan(fix.plan) if fix.plan else None,
         registered_at=fix.registered_at,
+        is_registered_afterwards=is_registered_afterwards(fix, policy.calendar),
         changed_on=fix.changed_on,
         effect=fix.effect,
         effective_on=fix.effective_on,

@@ -114,6 +114,7 @@ async def _page(
         plan=plan_proposal(proposal, place) if proposal else None,
         cell_name=lambda ref: name_of_cell(ref, place.policy),
         day=place.times.day,
+        today=place.times.on(place.now),
         number=number,
         branches=branches_of(view),
         sources=sources_of(view),

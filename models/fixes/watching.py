@@ -19,7 +19,7 @@ from models.fixes.commands import Effect, EndWatch, FindEffective, FindNotEffect
 from models.fixes.fix import Fix
 from models.fixes.terms import FixState, Verdict
 from models.messages import Message
-from models.working_time import TimeZoneName
+from models.working_time import TimeZoneName, WorkingCalendar
 
 DAYS_PER_WEEK = 7
 LEAST_WEEKS_BEFORE = 6
@@ -73,6 +73,12 @@ def judged_by(changed_on: date, transition_weeks: int, weeks: int) -> date:
 def furthest_ahead(today: date) -> date:
     """Return the last day on which a change may be planned."""
     return today + timedelta(days=366 * MOST_YEARS_AHEAD)
+
+
+def is_registered_afterwards(fix: Fix, calendar: WorkingCalendar) -> bool:
+    """Return whether the plan was frozen after its change was in place, so that its goal could be chosen to fit."""
+    at, changed_on = fix.registered_at, fix.changed_on
+    return at is not None and changed_on is not None and changed_on < calendar.local_date(at)
 
 
 def next_look(fix: Fix, rhythm: Rhythm) -> LookDue | None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
@@ -168,6 +168,17 @@ def test_the_weeks_that_raised_the_signal_and_the_transition_are_left_out_and_th
     effect = effect_of(a_monitored_fix(**trigger), cells(20, lambda _: 0.5), sunday_after(20), POLICY)
 
     assert "Left out: 4 weeks that raised the signal, 2 weeks of transition." in effect.sentences
+
+
+def test_a_verdict_by_a_plan_that_was_frozen_after_its_change_says_so() -> None:
+    def said_of_a_plan_frozen(days_after: int) -> tuple[str, ...]:
+        at = datetime.combine(CHANGED_ON + timedelta(days=days_after), time(4), UTC)  # still the evening before, here
+        fix = a_monitored_fix().model_copy(update={"registered_at": at})
+        return effect_of(fix, cells(20, lambda _: 0.5), sunday_after(20), POLICY).sentences
+
+    afterwards = "The plan was frozen after the change: nobody was held beforehand to what it says."
+    assert said_of_a_plan_frozen(2) == (*said_of_a_plan_frozen(1), afterwards)
+    assert afterwards not in said_of_a_plan_frozen(1)
 
 
 def test_what_came_in_the_weeks_that_raised_the_signal_changes_no_expectation() -> None:

@@ -462,7 +462,7 @@ async def test_a_plan_is_added_up_beside_the_loop_that_serves_others(
     assert threading.main_thread() not in read_in
 
 
-async def test_a_day_that_has_passed_is_told_beside_its_field(front: Front) -> None:
+async def test_what_is_wrong_with_a_plan_s_days_is_told_beside_its_field(front: Front) -> None:
     await weekly_counts(front, "northgate", 5)
     sue = await front.token(Role.SUPERVISOR, name="sue")
     fix_id = await a_fix(front, sue)
@@ -470,13 +470,13 @@ async def test_a_day_that_has_passed_is_told_beside_its_field(front: Front) -> N
     await sign_in(front, Role.SUPERVISOR, "sue")
     typed = {"targets": "cause||HND3||", "reduction": "50", "transition_weeks": "2"}
 
-    past = await by_form(front, fix_id, "register", **typed, change_planned_on="2026-03-03")
+    early = await by_form(front, fix_id, "register", **typed, change_planned_on="2026-03-09", look_on="2026-03-23")
     never = await by_form(front, fix_id, "register", **typed, change_planned_on="9999-12-30")
     long = await by_form(
         front, fix_id, "register", **typed | {"transition_weeks": "999"}, change_planned_on="2026-04-06"
     )
 
-    assert "Change planned on: A plan is frozen before its change; name today or a later day" in words(past.text)
+    assert "Say at the latest on: Before 8 whole weeks after the change has settled" in words(early.text)
     assert "Change planned on: Name a day within 10 years." in words(never.text)
     assert "Weeks to settle: Write a whole number up to 26." in words(long.text)
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,13 +14,13 @@ from sqlalchemy import text
 
 from api.views_fixes import last_attempt
 from models.commands import SYSTEM
-from models.fixes.commands import FindNotEffective, Plan, PlanMeasure, Relapse
-from models.fixes.terms import FixAction, FixState, MeasureKind, Strength, Verdict
+from models.fixes.commands import FindNotEffective, Plan, Relapse
+from models.fixes.terms import FixAction, FixState, Verdict
 from models.messages import canonical, sha256
 from models.terms import Role
 from tests.api.conftest import Front
 from tests.api.test_registers import a_signal, decide
-from tests.given import SUE, a_key, a_text
+from tests.given import a_key
 from tests.given_fixes import CHANGED_ON, a_fix_at, after, an_effect
 from tests.given_fixes import done as fix_after
 
@@ -271,7 +271,7 @@ async def test_a_day_to_come_has_not_been(front: Front) -> None:
     assert "has not come yet" in finished.json()["detail"]
 
 
-async def test_what_is_to_be_done_lies_ahead_and_no_change_comes_before_its_plan(front: Front) -> None:
+async def test_a_plan_promises_no_answer_too_early_and_looks_no_ten_years_ahead(front: Front) -> None:
     sue = await front.token(Role.SUPERVISOR, name="sue")
     fix_id = await a_fix(front, sue)
     await done(front, fix_id, sue, *WORKED_OUT)
@@ -279,40 +279,28 @@ async def test_what_is_to_be_done_lies_ahead_and_no_change_comes_before_its_plan
     def register(**told: str) -> Awaitable[httpx.Response]:
         return act_on(front, fix_id, sue, action="register", plan=PLAN | told)
 
-    due = await act_on(front, fix_id, sue, **WORKED_OUT[-1] | {"number": 2, "due_on": "2026-03-03"})
-    planned = await register(change_planned_on="2026-03-03")
     never = await register(change_planned_on="9999-12-30", look_on="9999-12-31")
     # Settled with the week of March 23, two weeks after the first whole one.
     too_early = await register(look_on="2026-05-17")
-    await done(front, fix_id, sue, IN_PLACE[0], IN_PLACE[1] | {"effective_on": "2026-03-02"})
-    placed = await act_on(front, fix_id, sue, action="put_in_place", changed_on="2026-03-03")
-    fix = await shown(front, fix_id, sue)
+    soonest = await register(look_on="2026-05-18")
 
-    for answer, field in (
-        (due, "due_on"), (planned, "plan.change_planned_on"), (never, "plan.change_planned_on"),
-        (too_early, "plan.look_on"), (placed, "changed_on"),
-    ):  # fmt: skip
+    for answer, field in ((never, "plan.change_planned_on"), (too_early, "plan.look_on")):
         assert answer.status_code == 422
         assert [error["field"] for error in answer.json()["errors"]] == [field]
-    assert "this day has passed" in due.json()["detail"]
     assert "name May 18, 2026 or a later day" in too_early.json()["detail"]
-    assert "the plan was registered on March 4, 2026; name a day from then on" in placed.json()["detail"]
-    assert (fix["state"], len(fix["measures"])) == ("in_hand", 1)
+    assert soonest.status_code == 200
 
 
-async def test_an_overdue_measure_may_be_given_to_somebody_else_and_keep_its_day(front: Front) -> None:
-    sue, tom = await front.token(Role.SUPERVISOR, name="sue"), await front.token(Role.SUPERVISOR, name="tom")
-    fix_id = await a_fix(front, sue)
-    overdue = PlanMeasure(
-        actor=SUE, key=a_key(), number=1, words=a_text(), kind=MeasureKind.SYSTEM, strength=Strength.STRONGER,
-        owner="sue", due_on=date(2026, 2, 2),
-    )  # fmt: skip
-    await front.actions.act_on_fix("riverbend", UUID(fix_id), overdue)
+async def test_a_plan_that_was_frozen_after_its_change_says_so(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    before, afterwards = await a_fix(front, sue), await a_fix(front, sue)
+    for fix_id, changed_on in ((before, "2026-03-04"), (afterwards, "2026-03-03")):
+        finished = IN_PLACE[1] | {"effective_on": "2026-03-02"}
+        await done(front, fix_id, sue, *WORKED_OUT, IN_PLACE[0], finished, IN_PLACE[2] | {"changed_on": changed_on})
 
-    kept = await act_on(front, fix_id, tom, **WORKED_OUT[-1] | {"owner": "tom", "due_on": "2026-02-02"})
+    told = [(await shown(front, fix_id, sue))["is_registered_afterwards"] for fix_id in (before, afterwards)]
 
-    assert kept.status_code == 200, kept.text
-    assert [(m["owner"], m["due_on"]) for m in (await shown(front, fix_id, sue))["measures"]] == [("tom", "2026-02-02")]
+    assert told == [False, True]
 
 
 async def test_a_caseworker_finishes_a_measure_and_decides_nothing(front: Front) -> None:
