@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.affected_lists import as_approved, draw, locked_list, words_command
+from activities.affected_lists import as_begun, draw, locked_list, words_command
 from activities.database import transaction
 from activities.interface import Affected, AffectedAddress, AffectedProgress
 from activities.letter_values import always_there, day_at
@@ -95,7 +95,7 @@ class DatabaseAffected(Affected):
                 raise ApplicationError(message, type="NoSuchList", non_retryable=True)
             if row.drawn_at is None:
                 _, policy = await self._policies.in_force(connection, address.agency, row.begun_at)
-                await draw(connection, row, await as_approved(connection, row), policy, self._clock())
+                await draw(connection, row, await as_begun(connection, row), policy, self._clock())
             return await _progress(connection, address)
 
     @activity.defn(name="help_some")

@@ -20,7 +20,7 @@ from temporalio.exceptions import ApplicationError
 
 from models.fixes.affected import asked_cells, cells_told_of, list_id_for, told_since
 from models.fixes.cells import families_of
-from models.fixes.commands import ApproveWords, ListAffected
+from models.fixes.commands import ApproveWords, FixCommand, LinkSignal, ListAffected
 from models.fixes.fix import Fix, FixEvent
 from models.fixes.story import apply
 from models.fixes.terms import FixAction, Help
@@ -33,11 +33,17 @@ from models.tables.signals import signal
 LIST_IS_MISSING = "affected_list_missing"
 """Fault of a fix: its event names a list that the record does not hold."""
 _WAKE = text("SELECT pg_notify('affected', '')")
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('drawn for ' || :fix_id, 0))")
 _DRAW = text("""
     INSERT INTO affected_person (list_id, number, agency, case_id, contact, language)
     SELECT :list_id, row_number() OVER (ORDER BY o_case_id), :agency, o_case_id, o_contact,
            coalesce(o_language, :language)
     FROM complainants_in(CAST(:cells AS jsonb), :since, :until)
+    -- Who was told these words already, for another signal, is not told them again.
+    WHERE NOT EXISTS (
+        SELECT FROM affected_list l JOIN affected_person told ON told.list_id = l.list_id
+        WHERE l.fix_id = :fix_id AND l.words_id = :words_id AND l.list_id <> :list_id
+          AND person_of(told.contact, told.case_id::text) = person_of(o_contact, o_case_id::text))
 """)
 
 
@@ -47,7 +53,12 @@ async def begin_list(connection: AsyncConnection, fix: Fix, event: FixEvent) -> 
     if isinstance(command, ListAffected):
         await _begin_named(connection, fix, command, event.at)
     elif isinstance(command, ApproveWords):
-        await _begin_of_occasion(connection, fix, command, event.at)
+        list_id = list_id_for(fix, command.occasion)
+        await _begin_of_occasion(connection, fix, list_id, command, event)
+    elif isinstance(command, LinkSignal) and fix.approved:
+        approval = await _latest_approval(connection, fix)
+        list_id = list_id_for(fix, approval.occasion, command.signal_id)
+        await _begin_of_occasion(connection, fix, list_id, approval, event)
 
 
 async def _begin_named(connection: AsyncConnection, fix: Fix, command: ListAffected, at: datetime) -> None:
@@ -79,22 +90,34 @@ async def _begin_named(connection: AsyncConnection, fix: Fix, command: ListAffec
     )
 
 
-async def _begin_of_occasion(connection: AsyncConnection, fix: Fix, command: ApproveWords, at: datetime) -> None:
-    list_id = list_id_for(fix, command.occasion)
+async def _begin_of_occasion(
+    connection: AsyncConnection, fix: Fix, list_id: UUID, approval: ApproveWords, event: FixEvent
+) -> None:
     row = {
         "list_id": list_id,
         "agency": fix.agency,
         "fix_id": fix.id,
         "help": Help.NOTIFY.value,
-        "occasion": command.occasion.value,
-        "words_id": command.words.id,
+        "occasion": approval.occasion.value,
+        "words_id": approval.words.id,
         "people_count": 0,
-        "added_by": command.actor.name,
-        "added_at": at,
-        "begun_at": at,
+        "added_by": event.command.actor.name,
+        "added_at": event.at,
+        "begun_at": event.at,
     }
     await connection.execute(upsert(affected_list).values(row).on_conflict_do_nothing())
     await _queue(connection, fix.agency, list_id)
+
+
+async def _latest_approval(connection: AsyncConnection, fix: Fix) -> ApproveWords:
+    """Return the approval of what people were told last: of the verdict, if that has been told."""
+    commands = [event.command for event in await _events(connection, fix.id)]
+    return [each for each in commands if isinstance(each, ApproveWords) and each.occasion is fix.approved[-1]][-1]
+
+
+async def _events(connection: AsyncConnection, fix_id: UUID) -> list[FixEvent]:
+    events = select(fix_event.c.canonical).where(fix_event.c.fix_id == fix_id).order_by(fix_event.c.sequence)
+    return [FixEvent.model_validate_json(stored) for stored in await connection.scalars(events)]
 
 
 async def _queue(connection: AsyncConnection, agency: str, list_id: UUID) -> None:
@@ -109,17 +132,24 @@ async def locked_list(connection: AsyncConnection, list_id: UUID) -> Row[Any] | 
     return (await connection.execute(query)).one_or_none()
 
 
-async def as_approved(connection: AsyncConnection, listed: Row[Any]) -> Fix:
-    """Return the fix as it stood when the words were approved that began an occasion's list."""
-    events = select(fix_event.c.canonical).where(fix_event.c.fix_id == listed.fix_id).order_by(fix_event.c.sequence)
+async def as_begun(connection: AsyncConnection, listed: Row[Any]) -> Fix:
+    """Return the fix as it stood after the event that began an occasion's list."""
     fix = Fix(id=listed.fix_id)
-    for stored in await connection.scalars(events):
-        event = FixEvent.model_validate_json(stored)
+    for event in await _events(connection, listed.fix_id):
         fix = apply(fix, event)
-        if isinstance(event.command, ApproveWords) and event.command.words.id == listed.words_id:
+        if listed.list_id in _lists_begun_by(fix, event.command):
             return fix
-    message = f"No event of fix {listed.fix_id} approved the words of list {listed.list_id}."
+    message = f"No event of fix {listed.fix_id} began list {listed.list_id}."
     raise ApplicationError(message, type="NoSuchList", non_retryable=True)
+
+
+def _lists_begun_by(fix: Fix, command: FixCommand) -> list[UUID]:
+    """Return the lists of occasions that a command may have begun; `fix` as it stands after it."""
+    if isinstance(command, ApproveWords):
+        return [list_id_for(fix, command.occasion)]
+    if isinstance(command, LinkSignal):
+        return [list_id_for(fix, occasion, command.signal_id) for occasion in fix.approved]
+    return []
 
 
 async def words_command(connection: AsyncConnection, listed: Row[Any]) -> ListAffected | ApproveWords:
@@ -137,21 +167,25 @@ async def words_command(connection: AsyncConnection, listed: Row[Any]) -> ListAf
 
 
 async def draw(connection: AsyncConnection, row: Row[Any], fix: Fix, policy: Policy, now: datetime) -> None:
-    """Draw the people of an occasion's list: the complainants whose cases led to its fix, until it was approved.
+    """Draw the people of an occasion's list: the complainants whose cases led to its fix, until the list began.
 
-    `fix` as it was when the words were approved: what was planned later led to other letters, if to any.
+    `fix` as it was then: what was planned later led to other letters, if to any.
     """
     assert fix.opened_at is not None
     zone = ZoneInfo(policy.agency.time_zone)
     since = told_since(fix, await _began_weeks(connection, fix), fix.opened_at.astimezone(zone).date())
     values = {
         "list_id": row.list_id,
+        "fix_id": row.fix_id,
+        "words_id": row.words_id,
         "agency": row.agency,
         "cells": json.dumps(asked_cells(cells_told_of(fix), families_of(policy))),
         "since": since,
         "until": row.begun_at.astimezone(zone).date(),
         "language": policy.agency.languages[0],
     }
+    # One list of a fix after the other, so that each sees whom the others tell.
+    await connection.execute(_ONE_AT_A_TIME, {"fix_id": str(row.fix_id)})
     people = (await connection.execute(_DRAW, values)).rowcount
     drawn = {"people_count": people, "drawn_at": now, "finished_at": None if people else now}
     await connection.execute(update(affected_list).where(affected_list.c.list_id == row.list_id).values(drawn))

@@ -17,7 +17,7 @@ from sqlalchemy import Row, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.affected_lists import as_approved, draw
+from activities.affected_lists import as_begun, draw
 from activities.fix_records import append_fix_events, lock_fix
 from activities.interface import FixBatch
 from models.fixes.commands import Open
@@ -77,10 +77,17 @@ async def write_fix(connection: AsyncConnection, story: FixStory, policy: Policy
     await connection.execute(delete(fix_pending).where(fix_pending.c.fix_id == opening.fix_id))
     await lock_fix(connection, opening.fix_id)
     await append_fix_events(connection, FixBatch(agency=agency, fix_id=opening.fix_id, events=story.events))
-    lists = select(affected_list).where(affected_list.c.fix_id == opening.fix_id, affected_list.c.begun_at.is_not(None))
-    for listed in (await connection.execute(lists.order_by(affected_list.c.begun_at))).all():
-        await _count_as_told(connection, listed, policy)
+    await count_lists_as_told(connection, opening.fix_id, policy)
     await _count_as_alerted(connection, agency, story.events)
+
+
+async def count_lists_as_told(connection: AsyncConnection, fix_id: UUID, policy: Policy) -> None:
+    """Note that everybody was told whom the fix's events until now had told: no letter leaves about the past."""
+    begun = affected_list.c.fix_id == fix_id, affected_list.c.begun_at.is_not(None), affected_list.c.drawn_at.is_(None)
+    for listed in (
+        await connection.execute(select(affected_list).where(*begun).order_by(affected_list.c.begun_at))
+    ).all():
+        await _count_as_told(connection, listed, policy)
 
 
 async def hand_over(connection: AsyncConnection, agency: str, fix_id: UUID) -> None:
@@ -102,7 +109,7 @@ def _columns(texts: Sequence[Text]) -> dict[str, Any]:
 async def _count_as_told(connection: AsyncConnection, listed: Row[Any], policy: Policy) -> None:
     """Draw a list's people as they were when it began, and note that they were told then."""
     at: datetime = listed.begun_at
-    await draw(connection, listed, await as_approved(connection, listed), policy, at)
+    await draw(connection, listed, await as_begun(connection, listed), policy, at)
     whose = affected_person.c.list_id == listed.list_id
     told = await connection.execute(update(affected_person).where(whose).values(result="done", done_at=at, attempts=1))
     counted = update(affected_list).where(affected_list.c.list_id == listed.list_id)

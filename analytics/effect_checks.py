@@ -241,14 +241,18 @@ def intake(study: Study) -> Intake:
 
 
 def _silent_weeks(alone: Comparison) -> int:
-    """Return for how many of the last weeks nothing came, if chance hardly gives such a silence at the earlier rate."""
+    """Return for how many of the last weeks nothing came, if chance hardly gives such a silence at the earlier rate.
+
+    That is the rate before the change, or since it if lower: where a fix works, weeks without any are its success.
+    """
     columns: IntArray = np.flatnonzero(alone.is_after[0]).astype(np.int64)
     came = alone.target[0, columns] > 0
     weeks = int(came[::-1].argmax()) if came.any() else len(columns)
     before = alone.is_before[0]
     if not weeks or not (alone.target[0] * before).any():
         return 0
-    expected = weeks * float(alone.target[0, before].mean())
+    rate, since = float(alone.target[0, before].mean()), alone.target[0, columns[: len(columns) - weeks]]
+    expected = weeks * (min(rate, float(since.mean())) if len(since) else rate)
     extra = max(float(dispersion_before(alone)[0]) - 1.0, 1e-9)
     return weeks if expected * np.log1p(extra) / extra > -np.log(SILENCE) else 0
 

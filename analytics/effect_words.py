@@ -135,7 +135,8 @@ def _warnings(checks: Checks, names: Sequence[str]) -> list[str]:
             "Was a channel opened or closed, or a form changed?"
         )
     said += [
-        f"{names[series]} has had no complaint at all for the last {_weeks(weeks)}: was a channel closed?"
+        f"{names[series]} has had no complaint at all for the last {_weeks(weeks)}: was a channel closed, "
+        "or does what came last wait to be coded?"
         for series, weeks in intake.silent
     ]
     return said

@@ -112,7 +112,7 @@ def _first_values(action: FixAction, view: FixView, place: Place) -> dict[str, s
         FixAction.PUT_IN_PLACE: {"changed_on": max(in_effect, registered_on).isoformat()},
         FixAction.ASSIGN: {"owner": view.owner or ""},
         FixAction.APPROVE_WORDS: {"occasion": occasion.value, "words": draft_of(view, occasion)},
-        FixAction.LIST_AFFECTED: {"words": draft_of(view, Occasion.ACCEPTED)},
+        FixAction.LIST_AFFECTED: {"words": view.approved[-1].words if view.approved else ""},
     }
     return values.get(action, {})
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from api.pages.languages import Tongue
+from api.pages.words import counted
 from api.shapes_fixes import FixView
 from api.views_fixes import last_attempt
 from models.fixes.fix import Fix
 from models.fixes.terms import FixAction, FixState, Occasion, Verdict
+from models.fixes.watching import LEAST_WEEKS_BEFORE, weeks_to_compare_with
 from models.fixes.wording import ACTION_NAMES
 
 ACTIONS: Mapping[FixAction, str] = ACTION_NAMES
@@ -99,6 +101,19 @@ def _works(fix: Fix, tongue: Tongue) -> str:
         return tongue.say("It works.")
     percent = round(100 * (1 - fix.effect.rate_ratio))
     return tongue.say("It works: there are %(percent)s percent fewer such complaints.", percent=percent)
+
+
+def cannot_be_judged(fix: Fix) -> str:
+    """Return why the effect of a change that is in place will not be known; "" where it may be."""
+    if fix.plan is None or fix.changed_on is None:
+        return ""
+    weeks = weeks_to_compare_with(fix.plan, fix.changed_on)
+    if weeks is None or weeks >= LEAST_WEEKS_BEFORE:
+        return ""
+    return (
+        f"Only {counted(weeks, 'weeks')} to compare with lie before it, and with fewer than {LEAST_WEEKS_BEFORE} "
+        "nothing can be said of its effect."
+    )
 
 
 def draft_of(fix: FixView, occasion: Occasion) -> str:

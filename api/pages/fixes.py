@@ -24,7 +24,7 @@ from api.pages.fix_forms import (
 )
 from api.pages.fix_offers import offers_of, plan_proposal, proposal_for, refused_now
 from api.pages.fix_view import branches_of, chart_of, people_of, signals_of, sources_of, stages_of, steps_of
-from api.pages.fix_words import OCCASIONS, VERDICTS
+from api.pages.fix_words import OCCASIONS, VERDICTS, cannot_be_judged
 from api.pages.forms import Faults, Form, sent_with_file
 from api.pages.place import Place, place_of
 from api.pages.site import PageRoute, to
@@ -114,6 +114,7 @@ async def _page(
         plan=plan_proposal(proposal, place) if proposal else None,
         cell_name=lambda ref: name_of_cell(ref, place.policy),
         day=place.times.day,
+        cannot_be_judged=cannot_be_judged(fix),
         today=place.times.on(place.now),
         number=number,
         branches=branches_of(view),

@@ -159,7 +159,7 @@ class Sent:
         if typed.isdecimal():
             return int(typed)
         if typed or missing:
-            self.errors[name] = missing or "This is not a number."
+            self.errors[name] = "Write a whole number, 0 or more." if typed else missing
         return None
 
     def day(self, name: str, *, missing: str = "") -> date | None:

@@ -83,7 +83,8 @@ def line_of(row: CaseRow, words: Words, times: Times, now: datetime, *, listed_a
         owner=words.person(row.owner),
         team=words.team(row.team),
         received=times.day(row.received_at) or "not known",
-        attention=row.is_open and bool(row.attention),
+        # Once triaged, somebody has looked, and the severity says how soon it is due.
+        attention=row.is_open and bool(row.attention) and row.severity is None,
         is_vulnerable=bool(row.vulnerable),
         review_round=row.review_round,
         is_open=row.is_open,

@@ -77,10 +77,13 @@ def complainant_listed(contact: Mapping[str, str], language: str, case_id: UUID)
     )
 
 
-def list_id_for(fix: Fix, occasion: Occasion) -> UUID:
-    """Return the list of those who are told on an occasion: of an acceptance, or of the latest verdict."""
+def list_id_for(fix: Fix, occasion: Occasion, linked: UUID | None = None) -> UUID:
+    """Return the list of those who are told on an occasion: of an acceptance, or of the latest verdict.
+
+    `linked`: the signal whose complainants are told because it was linked after the words had been approved.
+    """
     verdict_of = f"{fix.attempt}/{fix.effective_on}" if occasion is Occasion.JUDGED else ""
-    return uuid5(_NAMESPACE, f"{fix.id}/{occasion}/{verdict_of}")
+    return uuid5(_NAMESPACE, f"{fix.id}/{occasion}/{verdict_of}" + (f"/{linked}" if linked else ""))
 
 
 def message_id_for(list_id: UUID, number: int, domain: str) -> str:

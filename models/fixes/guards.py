@@ -75,6 +75,22 @@ def signal_is_new_to_it(fix: Fix, command: FixCommand) -> Refused | None:
     return AlreadyDone("This signal is linked to the fix already.") if command.signal_id in fix.signals else None
 
 
+def there_is_an_option(fix: Fix, actor: Actor) -> Refused | None:
+    """Refuse to choose where nothing can be chosen."""
+    return (
+        None
+        if fix.options
+        else Incomplete(f"There is no option yet; {action_in_words(FixAction.ADD_OPTION)} comes first.")
+    )
+
+
+def a_measure_is_to_be_done(fix: Fix, actor: Actor) -> Refused | None:
+    """Refuse to finish or drop where nothing is to be done."""
+    if any(not measure.is_done for measure in fix.standing_measures):
+        return None
+    return Incomplete(f"Nothing is left to be done; {action_in_words(FixAction.PLAN_MEASURE)} comes first.")
+
+
 def option_exists(fix: Fix, command: FixCommand) -> Refused | None:
     """Refuse to choose an option that nobody laid down."""
     assert command.action is FixAction.CHOOSE_OPTION

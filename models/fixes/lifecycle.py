@@ -57,13 +57,17 @@ TRANSITIONS: tuple[FixTransition, ...] = (
     FixTransition(FixAction.ADD_CAUSE, _SHAPED, None, _SHAPERS),
     FixTransition(FixAction.ADD_EVIDENCE, _LED, None, _SHAPERS | {Role.LIAISON}),
     FixTransition(FixAction.ADD_OPTION, _SHAPED, None, _SHAPERS),
-    FixTransition(FixAction.CHOOSE_OPTION, _SHAPED, None, _DECIDERS, checks=(guards.option_exists,)),
+    FixTransition(
+        FixAction.CHOOSE_OPTION, _SHAPED, None, _DECIDERS,
+        guards=(guards.there_is_an_option,), checks=(guards.option_exists,),
+    ),
     FixTransition(
         FixAction.PLAN_MEASURE, {FixState.WORKED_OUT, FixState.IN_HAND}, None, _SHAPERS,
         checks=(guards.measure_may_be_planned, guards.strength_is_kept),
     ),
     FixTransition(
         FixAction.DROP_MEASURE, {FixState.WORKED_OUT, FixState.IN_HAND}, None, _DECIDERS,
+        guards=(guards.a_measure_is_to_be_done,),
         checks=(guards.measure_is_open, guards.a_measure_is_left, guards.strength_is_kept),
     ),
     FixTransition(
@@ -75,7 +79,8 @@ TRANSITIONS: tuple[FixTransition, ...] = (
         guards=(guards.is_worked_out, guards.weak_plans_are_signed_off),
     ),
     FixTransition(
-        FixAction.FINISH_MEASURE, {FixState.IN_HAND}, None, _DOERS, checks=(guards.measure_is_open,),
+        FixAction.FINISH_MEASURE, {FixState.IN_HAND}, None, _DOERS,
+        guards=(guards.a_measure_is_to_be_done,), checks=(guards.measure_is_open,),
     ),
     FixTransition(
         FixAction.PUT_IN_PLACE, {FixState.IN_HAND}, FixState.MONITORED, _DECIDERS,

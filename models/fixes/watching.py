@@ -70,6 +70,15 @@ def judged_by(changed_on: date, transition_weeks: int, weeks: int) -> date:
     return first_changed_week(changed_on, transition_weeks) + timedelta(weeks=weeks)
 
 
+def weeks_to_compare_with(plan: Plan, changed_on: date) -> int | None:
+    """Return how many weeks since a new failure began lie before a change; None of a failure that is not new."""
+    if plan.compared_from is None:
+        return None
+    first = monday_of(plan.compared_from)
+    weeks = (monday_of(changed_on) - first).days // DAYS_PER_WEEK
+    return sum(not raised_the_signal(first + timedelta(weeks=week), plan.trigger) for week in range(weeks))
+
+
 def furthest_ahead(today: date) -> date:
     """Return the last day on which a change may be planned."""
     return today + timedelta(days=366 * MOST_YEARS_AHEAD)

@@ -162,6 +162,12 @@ def _read(path: Path, as_of: date, settings: DetectionSettings) -> _Read:
     table = table.with_columns(week=week).filter(pl.col("week") <= as_of_week)
     if table.is_empty():
         raise WrongOption(f"No complaint was received by {english_day(monday_of(as_of_week + 1))}; give a later day.")
+    last_week = int(table.select(pl.col("week").max()).item())
+    if as_of_week - last_week >= max(settings.windows):
+        raise WrongOption(
+            f"The last complaint was received in the week of {english_day(monday_of(last_week))}, and no window that "
+            f"ends on {english_day(as_of)} reaches back to it; look at the year of --as-of."
+        )
     longest = settings.baseline.longest_baseline_weeks + settings.baseline.gap_weeks
     earliest = int(table.select(pl.col("week").min()).item())
     first_week = max(earliest, as_of_week - longest)

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.database import transaction
-from activities.fix_history import FixStory, fix_under, hand_over, write_fix
+from activities.fix_history import FixStory, count_lists_as_told, fix_under, hand_over, write_fix
 from activities.fix_records import DatabaseFixRecords, append_fix_events, lock_fix
 from activities.interface import EffectLook, FixBatch, RootCauseLook, RootCauseRun
 from activities.policies import Policies
@@ -208,6 +208,7 @@ class LookingBack:
         if events:
             batch = FixBatch(agency=self._agency, fix_id=fix_id, events=tuple(events))
             await append_fix_events(connection, batch)
+            await count_lists_as_told(connection, fix_id, self._policy)
 
     # ---- small helps -------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from activities.mail import FolderMailer, Letters, Mail, Mailer, NotDeliveredYet
 from activities.policies import Policies
 from activities.sweeping_fixes import FORGOTTEN_AFTER, forget_refused_lists
 from models.commands import ProcessFailure, TagRootCause
-from models.fixes.affected import AffectedPerson, message_id_for
+from models.fixes.affected import AffectedPerson, list_id_for, message_id_for
 from models.fixes.commands import ApproveWords, CellRef, LinkSignal, Translation
 from models.fixes.fix import Fix
 from models.fixes.terms import Help, Occasion
@@ -367,12 +367,38 @@ async def test_those_told_are_of_the_fix_as_it_was_when_the_words_were_approved(
     permits = CellRef(measure="intake", code="too_slow", service="permits")
     linked = LinkSignal(actor=SUE, key=a_key(), signal_id=uuid4(), cells=(permits,))
     await lived_fix(worker_engine, fix, approval, linked)
-    (list_id,) = await waiting_lists(owner_engine)
-    address = AffectedAddress(agency=fix.agency, list_id=list_id)  # type: ignore[arg-type]
+    address = AffectedAddress(agency=fix.agency, list_id=list_id_for(fix, Occasion.ACCEPTED))
 
     await helping(worker_engine, Desk()).draw_list(address)
 
     assert [row.contact["email"] for row in await rows_of(owner_engine, address)] == ["ada@home.example"]
+
+
+@pytest.mark.parametrize("is_first_drawn_first", [True, False])
+async def test_complainants_of_a_signal_that_is_linked_later_are_told_the_approved_words_and_nobody_twice(
+    record: Record, worker_engine: AsyncEngine, owner_engine: AsyncEngine, fix: Fix, *, is_first_drawn_first: bool
+) -> None:
+    now = datetime.now(UTC)
+    recent: dict[str, Any] = {"received_at": now, "received_on": now.astimezone(ZONE).date()}
+    await a_writable_case(record, worker_engine, **recent)
+    await a_writable_case(record, worker_engine, email="ADA@home.example", service="permits", **recent)
+    await a_writable_case(record, worker_engine, email="bob@home.example", service="permits", **recent)
+    words = await fix_words(record, FixAddress(agency=fix.agency, fix_id=fix.id), WORDS)
+    approval = ApproveWords(actor=SUE, key=a_key(), occasion=Occasion.ACCEPTED, words=words)
+    permits = CellRef(measure="intake", code="too_slow", service="permits")
+    linked = LinkSignal(actor=SUE, key=a_key(), signal_id=uuid4(), cells=(permits,))
+    await lived_fix(worker_engine, fix, approval, linked)
+    lists = [list_id_for(fix, Occasion.ACCEPTED), list_id_for(fix, Occasion.ACCEPTED, linked.signal_id)]
+    desk = Desk()
+
+    assert set(await waiting_lists(owner_engine)) == set(lists)
+    for list_id in lists if is_first_drawn_first else reversed(lists):
+        address = AffectedAddress(agency=fix.agency, list_id=list_id)
+        await helping(worker_engine, desk).draw_list(address)
+        await helping(worker_engine, desk).help_some(address)
+
+    assert sorted(mail.recipients[0].lower() for mail in desk.sent) == ["ada@home.example", "bob@home.example"]
+    assert all(WORDS in mail.body for mail in desk.sent)
 
 
 async def test_who_left_no_e_mail_address_is_on_the_list_and_gets_a_letter_by_post_or_is_an_exception(

@@ -638,7 +638,7 @@ async def test_what_is_wrong_with_a_form_is_said_with_the_name_of_the_field(fron
     def summary(page: str) -> str:
         return words(page.partition('id="errors"')[2].partition("</div>")[0])
 
-    assert "For how many people it speaks: This is not a number." in summary(evidence.text)
+    assert "For how many people it speaks: Write a whole number, 0 or more." in summary(evidence.text)
     assert "Gathered on: Write the date as year-month-day" in summary(evidence.text)
     assert "Name of the fix: This is longer than 200 characters." in summary(decision.text)
 

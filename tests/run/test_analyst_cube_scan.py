@@ -120,6 +120,7 @@ def test_a_short_past_is_said_to_be_too_short(tmp_path: Path) -> None:
         ("received_on,office", "20260203,leeds", "line 2: '20260203' is not a day"),
         ("received_on,office", "2026-02-03,a,b", "line 2: 3 fields where the first line has 2"),
         ("received_on,office", "2027-02-03,leeds", "No complaint was received by"),
+        ("received_on,office", "2025-02-03,leeds", "no window that ends on May 31, 2026 reaches back to it"),
         ("day,office", "2026-02-03,leeds", "there is no column received_on"),
         ("received_on", "2026-02-03", "0 columns can serve as dimensions"),
         ("received_on,,office", "2026-02-03,1,leeds", "column 2 has no name"),

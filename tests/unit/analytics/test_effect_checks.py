@@ -148,6 +148,16 @@ def test_a_series_in_which_nothing_comes_any_more_is_asked_about() -> None:
     assert intake(study_of(counts)).silent == ((0, 6),)
 
 
+def test_quiet_weeks_of_what_has_become_rare_are_no_closed_channel() -> None:
+    counts = drawn(11)
+    counts[0, BEFORE:] = 0.0
+    counts[0, BEFORE : BEFORE + 20 : 2] = 1.0
+    silent_for = counts.shape[1] - (BEFORE + 19)
+
+    assert 2 < silent_for < 9
+    assert intake(study_of(counts)).silent == ()
+
+
 def test_without_controls_the_expectation_is_what_was_served() -> None:
     counts = np.full((1, BEFORE + AFTER), 6.0)
     counts[0, BEFORE:] = 3.0

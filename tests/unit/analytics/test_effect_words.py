@@ -137,7 +137,10 @@ def test_every_check_that_fails_is_said() -> None:
         ),
         "Hull rose meanwhile, by about 30 complaints: they may have moved there.",
         "The controls themselves changed: 50% fewer. Was a channel opened or closed, or a form changed?",
-        "Leeds has had no complaint at all for the last 7 weeks: was a channel closed?",
+        (
+            "Leeds has had no complaint at all for the last 7 weeks: was a channel closed, "
+            "or does what came last wait to be coded?"
+        ),
     )
 
 
