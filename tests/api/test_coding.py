@@ -272,7 +272,7 @@ async def test_an_empty_queue_says_that_nothing_waits_and_when_it_is_looked_afte
     words = await shown(front, "/coding")
 
     assert "Nothing is chosen for this week so far." in words
-    assert "next on March 5, 2026, 2:00 am." in words
+    assert "next on March 5, 2026, 2:00 am;" in words
 
 
 async def test_before_anything_was_read_the_page_says_so(front: Front) -> None:

@@ -209,7 +209,7 @@ async def test_an_action_is_done_once_per_key_and_a_refusal_leaves_no_text(front
 
     assert (refused.status_code, refused.json()["detail"]) == (
         409,
-        "There is no option 1; “Add an option” comes first.",
+        "There is no option yet; “Add an option” comes first.",
     )
     assert first.status_code == 200
     assert again.json() == first.json()
@@ -308,12 +308,16 @@ async def test_a_caseworker_finishes_a_measure_and_decides_nothing(front: Front)
     fix_id = await a_fix(front, sue)
     await done(front, fix_id, sue, *WORKED_OUT, IN_PLACE[0])
 
+    before = await shown(front, fix_id, ann)
     finished = await act_on(front, fix_id, ann, **IN_PLACE[1])
     placed = await act_on(front, fix_id, ann, **IN_PLACE[2])
 
     assert finished.status_code == 200
     assert (placed.status_code, placed.json()["type"]) == (409, "/problems/wrong-role")
-    assert (await shown(front, fix_id, ann))["offered"] == ["finish_measure", "note"]
+    assert before["offered"] == ["finish_measure", "note"]
+    after_it = await shown(front, fix_id, ann)
+    assert after_it["offered"] == ["note"]
+    assert after_it["refused"]["finish_measure"] == "Nothing is left to be done; “Plan a measure” comes first."
 
 
 async def test_accepting_a_signal_opens_the_fix_that_deals_with_it_once(front: Front) -> None:
