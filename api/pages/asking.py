@@ -30,14 +30,14 @@ from api.shapes_actions import (
     WithdrawAsked,
 )
 from models.case import Case
-from models.commands import IssueAnswer, IssueTag, NoFailure, ProcessFailure
+from models.commands import IssueAnswer, IssueTag, NoFailure, ProcessFailure, RootCause
 from models.messages import Amount
 from models.taxonomy import Kind
 from models.terms import Action, Finding, Remedy, Scope, State, Track
 
 EXTRA_ISSUES = 1
 """Empty issues a triage form offers beyond those there are; saved, it offers the next."""
-NEXT: dict[State, tuple[Action, ...]] = {
+_NEXT: dict[State, tuple[Action, ...]] = {
     State.IN_TRIAGE: (Action.TRIAGE,),
     State.IN_RESOLUTION: (Action.ACKNOWLEDGE, Action.ANSWER, Action.PROPOSE_ANSWER),
     State.WAITING_FOR_COMPLAINANT: (Action.RECORD_INFORMATION,),
@@ -45,6 +45,13 @@ NEXT: dict[State, tuple[Action, ...]] = {
     State.ANSWERED: (Action.TAG_ROOT_CAUSE, Action.CLOSE),
 }
 """What is likely to come next, shown first; what may be done at all says models/lifecycle.py."""
+
+
+def next_actions(case: Case) -> tuple[Action, ...]:
+    """Return what is likely to come next; once every cause is said, the case can be closed."""
+    if case.state is State.ANSWERED and all(issue.is_coded for issue in case.issues):
+        return (Action.CLOSE,)
+    return _NEXT.get(case.state, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,11 +309,28 @@ def empty_form(action: Action, case: Case, words: Words, me: str) -> Form:
     if action is Action.TRIAGE:
         return _triage_as_it_stands(case, prefix) if _is_triaged(case) else _suggested_triage(case, words, me, prefix)
     if action is Action.TAG_ROOT_CAUSE:
-        values = {f"failure_severity_{issue.number}": str(case.severity) for issue in case.issues if case.severity} | {
-            f"scope_{issue.number}": Scope.ONE_PERSON.value for issue in case.issues
+        values = {
+            f"{name}_{issue.number}": value
+            for issue in case.issues
+            for name, value in _cause_as_it_stands(issue.cause, case).items()
         }
         return Form(values, prefix=prefix)
     return Form(prefix=prefix)
+
+
+def _cause_as_it_stands(cause: RootCause | None, case: Case) -> dict[str, str]:
+    """Return what was said of an issue, to be changed where it is wrong, or what is mostly said where nothing was."""
+    if isinstance(cause, ProcessFailure):
+        return {
+            "cause": cause.failure,
+            "contributing": cause.contributing_cause,
+            "failure_severity": str(cause.severity),
+            "harm": str(cause.harm),
+            "scope": cause.scope.value,
+        }
+    said = {"cause": cause.reason} if isinstance(cause, NoFailure) else {}
+    grave = {"failure_severity": str(case.severity)} if case.severity else {}
+    return said | grave | {"scope": Scope.ONE_PERSON.value}
 
 
 def _is_triaged(case: Case) -> bool:

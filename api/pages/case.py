@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.acting import act
 from api.identity import Given, who
-from api.pages.asking import NEXT, PAGE_ACTIONS, asked_of, empty_form, errors_of, issue_numbers
+from api.pages.asking import PAGE_ACTIONS, asked_of, empty_form, errors_of, issue_numbers, next_actions
 from api.pages.case_view import case_view
 from api.pages.forms import Faults, Form, NotNow, Offer, check_day_to_come, sent
 from api.pages.lists import FILTER_NAMES, FROM_WORK, address_with, filter_of, known
@@ -108,7 +108,7 @@ async def _page(
 def offers(opened: Dossier, place: Place, rules: Rules, again: tuple[Action, Form] | None = None) -> list[Offer]:
     """Return what may be done now, what is likely to come next first."""
     case = opened.case
-    upcoming = NEXT.get(case.state, ())
+    upcoming = next_actions(case)
     may = offered(case, place.person.actor, rules, place.now)
     shown = [action for action in may if action in PAGE_ACTIONS]
     shown.sort(key=lambda action: upcoming.index(action) if action in upcoming else len(upcoming))

@@ -280,6 +280,29 @@ async def test_who_answers_the_review_is_not_told_that_it_is_for_another_person(
         )
 
 
+async def test_once_every_cause_is_said_the_case_is_to_be_closed_and_what_was_said_can_be_put_right(
+    front: Front,
+) -> None:
+    taken = await a_proposed_case(front)
+    ann, sue = await front.token(Role.CASEWORKER, name="ann"), await front.token(Role.SUPERVISOR, name="sue")
+    await front.act(taken["id"], sue, action="approve")
+    await sign_in(front, Role.CASEWORKER, "ann")
+
+    async def page() -> str:
+        return (await front.client.get(f"/cases/{taken['id']}")).text
+
+    before = await page()
+    await front.act(taken["id"], ann, action="tag_root_cause", issues=[{"number": 1, "cause": STALLED}])
+    coded = await page()
+
+    opened = re.compile(r'<details class="action[^"]*" open>.*?/actions/(\w+)"', re.DOTALL)
+    assert [opened.findall(each) for each in (before, coded)] == [["tag_root_cause"], ["close"]]
+    form = form_of(coded, "tag_root_cause")
+    assert re.search(rf'name="cause_1" value="{STALLED["failure"]}" checked', form)
+    for name in ("contributing_cause", "severity", "harm", "scope"):
+        assert f'<option value="{STALLED[name]}" selected>' in form
+
+
 async def test_what_is_missing_of_one_issue_among_several_is_named_with_its_issue(front: Front) -> None:
     taken = await front.case_at(State.IN_TRIAGE)
     ann = await front.token(Role.CASEWORKER, name="ann")
