@@ -32,6 +32,7 @@ WEEKS_IN_A_NUMBERED_YEAR = 52.0
 DAYS_PER_WEEK = 7
 OUT_COLUMNS = ("series", "period", "observed", "expected", "threshold", "p_value", "alarm")
 NUMBER = r"^-?[0-9]{1,9}$"
+_PERIODS = "a whole number (of the week) or a date such as 2026-11-23"
 COUNT = r"^[0-9]{1,12}$"
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
@@ -59,6 +60,8 @@ def scan_counts(
     Raises BadTable, in which case nothing is written.
     """
     table = read_table(counts, ("series", "period", "count"), ("exposure",))
+    is_period = pl.col("period").str.contains(DATE) | pl.col("period").str.contains(NUMBER)
+    _refuse(counts, table, ~is_period, "the period {period!r} should be " + _PERIODS)
     periods = _periods(table, first, last)
     table = _checked(counts, table, periods)
     settings = _settings(alpha, windows, periods)
@@ -137,7 +140,7 @@ def _checked(path: Path, table: pl.DataFrame, periods: _Periods) -> pl.DataFrame
     else:
         number = pl.col("period").cast(pl.Int64, strict=False)
         fits = pl.col("period").str.contains(NUMBER)
-        wanted = "a whole number (of the week) or a date such as 2026-11-23, and all periods of one kind"
+        wanted = f"{_PERIODS}, and all periods of one kind"
     table = table.with_columns(number=pl.when(fits).then(number), count=pl.col("count").cast(pl.Int64))
     _refuse(path, table, pl.col("number").is_null(), "the period {period!r} should be " + wanted)
     if "exposure" in table.columns:

@@ -98,6 +98,7 @@ def test_a_series_too_young_to_be_judged_has_empty_fields(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("line", "row", "sentence"),
     [
+        (2, ("quiet", "2023-W01", "1"), "line 2: the period '2023-W01' should be a whole number"),
         (5, ("quiet", "4", "-1"), "line 5: '-1' is no count"),
         (5, ("quiet", "4", "2.5"), "line 5: '2.5' is no count"),
         (5, ("quiet", "4", ""), "line 5: '' is no count"),
