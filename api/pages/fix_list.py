@@ -22,9 +22,11 @@ from api.reads.fixes import FixRow, fixes
 from api.reads.people import Staff
 from api.services import Services
 from api.shapes_fixes import FixAsked
+from api.views_fixes import rhythm_of
 from api.writes.audit import Looked, note_read
 from models.fixes.fix import Fix
 from models.fixes.terms import FixState
+from models.fixes.watching import watch_ends_at
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 FIXES_SHOWN = 50
@@ -93,6 +95,8 @@ def _next_date(fix: Fix, place: Place) -> str:
         return f"measure due {place.times.day(min(due))}" if due else "ready to be put in place"
     if fix.state is FixState.MONITORED and fix.plan is not None:
         return f"known at the latest {place.times.day(fix.plan.look_on)}"
+    if (ends_at := watch_ends_at(fix, rhythm_of(place.policy))) is not None:
+        return f"watched until {place.times.day(ends_at.date())}"
     return ""
 
 

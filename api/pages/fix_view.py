@@ -15,7 +15,7 @@ from api.pages.place import Place
 from api.pages.signal_words import title_of
 from api.pages.words import Option, counted
 from api.planning import counted_since
-from api.reads.affected import exceptions_of
+from api.reads.affected import AffectedException, exceptions_of
 from api.reads.cells import cells_since
 from api.reads.fixes import FixDossier, StoredFixEvent
 from api.reads.signals import signal_by_id
@@ -50,13 +50,22 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreached:
+    """Somebody on a list who could not be helped."""
+
+    told: str
+    href: str
+    """Their complaint; "" of somebody who need not have complained."""
+
+
+@dataclass(frozen=True, slots=True)
 class People:
     """A list of people, with how far it has come."""
 
     title: str
     progress: str
     words: str
-    exceptions: list[str]
+    exceptions: list[Unreached]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +82,10 @@ class Step:
 def stages_of(fix: Fix) -> list[tuple[str, str]]:
     """Return the stages of a fix, each past, here or to come."""
     order = (FixState.WORKED_OUT, FixState.IN_HAND, FixState.MONITORED, FixState.EFFECTIVE, FixState.CLOSED)
-    labels = ("Worked out", "In hand", "In place, watched weekly", "Effective", "Closed")
     here = order.index(fix.state) if fix.state in order else -1
-    return [(label, "here" if place == here else "past" if place < here else "") for place, label in enumerate(labels)]
+    return [
+        (state.label, "here" if place == here else "past" if place < here else "") for place, state in enumerate(order)
+    ]
 
 
 def branches_of(view: FixView) -> list[Branch]:
@@ -149,14 +159,15 @@ async def people_of(found: FixDossier, place: Place) -> list[People]:
             + f"{each.exception_count:,} could not be reached"
             + (f"; finished on {place.times.day(each.finished_at)}" if each.finished_at else ""),
             words=found.texts.get(each.words_id, "") if each.words_id else "",
-            exceptions=[
-                f"No. {one.number}: {' '.join(filter(None, (one.name, one.address))) or 'no name'}: {one.reason}"
-                for one in failed
-                if one.list_id == each.list_id
-            ],
+            exceptions=[_unreached(one) for one in failed if one.list_id == each.list_id],
         )
         for each in found.lists
     ]
+
+
+def _unreached(one: AffectedException) -> Unreached:
+    who = " ".join(filter(None, (one.name, one.address))) or "no name"
+    return Unreached(f"No. {one.number}: {who}: {one.reason}", f"/cases/{one.case_id}" if one.case_id else "")
 
 
 def steps_of(found: FixDossier, place: Place) -> list[Step]:

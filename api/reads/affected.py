@@ -51,6 +51,8 @@ class AffectedException:
     name: str
     address: str
     reason: str
+    case_id: UUID | None
+    """Their complaint; None of somebody who need not have complained."""
 
 
 async def complainants(
@@ -77,7 +79,7 @@ async def exceptions_of(connection: AsyncConnection, lists: Iterable[UUID]) -> t
     """Return whom the lists could not help, for a person to see to."""
     columns = affected_person.c
     query = (
-        select(columns.list_id, columns.number, columns.contact, columns.reason)
+        select(columns.list_id, columns.number, columns.contact, columns.reason, columns.case_id)
         .where(columns.list_id.in_(list(lists)), columns.result == "exception")
         .order_by(columns.list_id, columns.number)
         .limit(EXCEPTIONS_SHOWN)
@@ -89,6 +91,7 @@ async def exceptions_of(connection: AsyncConnection, lists: Iterable[UUID]) -> t
             str((row.contact or {}).get("name") or ""),
             next((str(told) for way in _WAYS if (told := (row.contact or {}).get(way))), ""),
             row.reason,
+            row.case_id,
         )
         for row in await connection.execute(query)
     )

@@ -36,7 +36,8 @@ class FixState(_Word):
     @property
     def label(self) -> str:
         """The word as people read it."""
-        return "Being worked out" if self is FixState.WORKED_OUT else self.value.replace("_", " ").capitalize()
+        told = {FixState.WORKED_OUT: "Being worked out", FixState.MONITORED: "In place, watched weekly"}
+        return told.get(self) or self.value.replace("_", " ").capitalize()
 
     @property
     def is_final(self) -> bool:

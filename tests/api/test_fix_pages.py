@@ -19,7 +19,7 @@ from api.shapes_fixes import FixActionAsked
 from models.commands import SYSTEM
 from models.fixes.commands import FindEffective
 from models.fixes.terms import FixAction, Verdict
-from models.terms import Role
+from models.terms import Role, State
 from tests.api.conftest import NOW, Front
 from tests.api.test_case_page import words
 from tests.api.test_fixes import IN_PLACE, MEASURE, WORKED_OUT, a_fix, act_on, done, found_not_effective, shown
@@ -234,6 +234,7 @@ async def test_a_verdict_shows_its_chart_and_sentences_and_rounds_stay(front: Fr
     assert "<svg" in works
     assert "Complaints week by week, the latest week first" in works
     assert "It works" in listed
+    assert "watched until May 3, 2027" in listed
 
 
 async def test_people_of_a_file_are_listed_once_and_a_wrong_line_is_named(front: Front) -> None:
@@ -338,6 +339,24 @@ async def test_one_odd_contact_of_an_import_breaks_no_list(front: Front) -> None
     assert contact["name"].startswith("Mo Lane Mo Lane")
     assert (contact["email"], contact["phone"]) == ("mo@example.org mo@example.net", "555 0100 555 0101")
     assert language == "en"
+
+
+async def test_whom_a_list_could_not_help_stands_there_with_the_complaint(front: Front) -> None:
+    sue = await front.token(Role.SUPERVISOR, name="sue")
+    taken = await front.case_at(State.IN_RESOLUTION)
+    fix_id = await a_fix(front, sue, cells=[{"measure": "intake", "family": "intake", "code": "too_slow"}])
+    told = {"action": "list_affected", "help": "notify", "source": "Everybody", "words": "We were wrong."}
+    await done(front, fix_id, sue, told | {"since": "2026-03-01"})
+    async with front.owner.begin() as connection:
+        reason = {"reason": "No way to reach this person is known."}
+        await connection.execute(
+            text("UPDATE affected_person SET result = 'exception', reason = :reason, done_at = now()"), reason
+        )
+    await sign_in(front, Role.SUPERVISOR, "sue")
+
+    page = await page_of(front, fix_id)
+
+    assert re.search(rf'No way to reach this person is known. <a href="/cases/{taken["id"]}">', page)
 
 
 async def test_approved_words_stand_on_the_public_page_with_what_came_of_it(front: Front) -> None:
