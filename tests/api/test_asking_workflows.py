@@ -122,7 +122,7 @@ async def test_a_fix_whose_workflow_does_not_run_is_given_one(
 async def test_what_a_fix_refuses_comes_back_as_itself(desk: Desk, actions: Actions, api_engine: AsyncEngine) -> None:
     fix_id = await an_opened_fix(api_engine)
 
-    with pytest.raises(Incomplete, match="There is no option 3; “Add an option” comes first"):
+    with pytest.raises(Incomplete, match="There is no option yet; “Add an option” comes first"):
         await actions.act_on_fix("riverbend", fix_id, ChooseOption(actor=SUE, key=a_key(), number=3, reason=a_text()))
 
 
