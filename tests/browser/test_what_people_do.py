@@ -230,14 +230,21 @@ def test_a_filter_stands_in_the_address(signed_in: SignedIn, told: Told) -> None
     expect(page.locator("[data-row]")).to_have_count(1)
 
 
-def test_a_search_finds_words_and_references(signed_in: SignedIn, told: Told) -> None:
+def test_a_search_finds_words_and_a_reference_opens_its_case(signed_in: SignedIn, told: Told) -> None:
     page = signed_in("ann", Role.CASEWORKER)
-    for words in ("dashboard", told.receipts[4]["reference"]):
+    reference = told.receipts[4]["reference"]
+
+    def search(words: str) -> None:
         page.goto("/work")
         page.keyboard.press("/")
         page.keyboard.type(words)
         page.keyboard.press("Enter")
-        expect(page.locator("[data-row]")).to_have_count(1)
+
+    search("dashboard")
+    expect(page.locator("[data-row]")).to_have_count(1)
+    search(reference)
+    expect(page).to_have_url(re.compile("/cases/"))
+    expect(page.get_by_role("main")).to_contain_text(reference)
 
 
 def test_a_walk_in_is_taken_in_and_solved_on_the_spot(product: Product, signed_in: SignedIn, told: Told) -> None:
